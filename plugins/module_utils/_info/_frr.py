@@ -153,4 +153,8 @@ def rib_prefixes(answer: dict[str, Any] | None) -> list[str]:
 def masked(running_config: str) -> str:
     """The text without the header that vtysh prints, and without secrets."""
     text = running_config.partition("Current configuration:")[2] or running_config
-    return _SECRETS.sub(lambda match: match.group("before") + MASK, text.strip() + "\n")
+    return without_secrets(text.strip() + "\n")
+
+
+def without_secrets(text: str) -> str:
+    return _SECRETS.sub(lambda match: match.group("before") + MASK, text)
