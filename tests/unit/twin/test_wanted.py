@@ -116,8 +116,8 @@ def test_silent_faults_are_one_transaction() -> None:
     assert text.splitlines()[:3] == [
         "delete table netdev fabric_twin_fault",
         "add table netdev fabric_twin_fault",
-        "add chain netdev fabric_twin_fault ingress0 "
-        '{ type filter hook ingress device "swp1" priority -500; policy drop; }',
+        ("add chain netdev fabric_twin_fault ingress0 "
+        '{ type filter hook ingress device "swp1" priority -500; policy drop; }'),
     ]
     assert len(text.splitlines()) == 6
     assert _faults.commands(set(), exists=True) == "delete table netdev fabric_twin_fault\n"
