@@ -21,7 +21,7 @@ RULES: dict[str, tuple[str, str]] = {
     # the form of the file
     "not_a_mapping": ("the file is {found}, not a mapping", "Begin it with 'plugin: routed.fabric.fabric'"),
     "template": (
-        "{value} contains '{{{{' or '{{%'",
+        "{value} contains '{{{{', '{{%' or '{{#'",
         "Templates are not allowed in a fabric file; write the value itself, or set a variable in group_vars",
     ),
     "key_type": ("the key {key} is {found}, not a string", "Put it in quotes"),

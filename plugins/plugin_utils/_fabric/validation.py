@@ -59,7 +59,7 @@ def plain(value: Any, path: Path, problems: Problems) -> Any:
 
 
 def _refuse_template(text: str, path: Path, problems: Problems) -> bool:
-    if "{{" in text or "{%" in text:
+    if "{{" in text or "{%" in text or "{#" in text:
         problems.add("template", path, value=f"'{text}'")
         return True
     return False
