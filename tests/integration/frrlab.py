@@ -332,6 +332,18 @@ def peer_config(number: int, profile: str) -> str:
         if afi == "ipv6 unicast":
             lines.append(f"  network 2001:db8:f::{number}/128")
         lines.append(" exit-address-family")
+    lines += ["exit", "bfd"]
+    # FRR 10.3 holds a numbered session in Idle until its BFD session is up, and a peer met by `listen range` has none before.
+    # So the peers answer BFD on their own, whether or not the device under test uses it.
+    for local, remote in (
+        (f"10.{number}.0.0", f"10.{number}.0.1"),
+        (f"2001:db8:{number}::", f"2001:db8:{number}::1"),
+        (f"10.255.0.{number}", "10.255.0.9"),
+        (f"2001:db8:255::{number}", "2001:db8:255::9"),
+    ):
+        lines.append(f" peer {remote} multihop local-address {local}")
+        if "255" not in local:
+            lines.append(f" peer {remote} local-address {local} interface nu{number}")
     return "\n".join([*lines, "exit", ""])
 
 

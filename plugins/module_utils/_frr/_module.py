@@ -17,7 +17,7 @@ from ansible_collections.routed.fabric.plugins.module_utils._frr._argspec import
 from ansible_collections.routed.fabric.plugins.module_utils._frr._errors import FrrError
 from ansible_collections.routed.fabric.plugins.module_utils._frr._gather import gather
 from ansible_collections.routed.fabric.plugins.module_utils._frr._render import render
-from ansible_collections.routed.fabric.plugins.module_utils._frr._scope import implied_in, owned
+from ansible_collections.routed.fabric.plugins.module_utils._frr._scope import owned
 from ansible_collections.routed.fabric.plugins.module_utils._frr._secrets import mask, mask_data, mask_pair
 from ansible_collections.routed.fabric.plugins.module_utils._frr._tree import Line, parse, unparse
 from ansible_collections.routed.fabric.plugins.module_utils._frr._validate import validate
@@ -54,8 +54,7 @@ class Call:
         return mask(unparse([*render(self.config, *NEWEST), *raw]))
 
     def _gathered(self, node: _apply.Node) -> Any:
-        lines = implied_in(node.lines).strip(node.lines)
-        return mask_data(gather(lines, node.version, node.profile))
+        return mask_data(gather(node.lines, node.version, node.profile))
 
     def _read(self) -> _apply.Node:
         node = _apply.read_node(self.vtysh.read())
@@ -148,5 +147,7 @@ def run_module(module: Optional[AnsibleModule] = None) -> None:
     try:
         result = call.run()
     except FrrError as exc:
-        module.fail_json(msg=mask(str(exc)), warnings=call.warnings)
-    module.exit_json(warnings=call.warnings, **result)
+        module.fail_json(msg=mask(str(exc)))
+    for warning in call.warnings:
+        module.warn(warning)
+    module.exit_json(**result)
