@@ -5,15 +5,16 @@
 """Random configurations for ``frr_bgp`` that FRR accepts, to compare what we think of FRR with what FRR does.
 
 ``generate(seed, version, peers)`` makes one; ``mutate(config, seed)`` makes a neighbour of one: part of it the same, part
-of it other. Over some hundred seeds every option of the argument tree occurs
-(tests/unit/frr/test_generator.py).
+of it other.
+Over some hundred seeds every option of the argument tree occurs (tests/unit/frr/test_generator.py).
 """
 
 from __future__ import annotations
 
 import copy
 import random
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 ASN = 65001
 VRF = "red"
@@ -129,12 +130,19 @@ def _mix_lists(mine: list[Any], theirs: list[Any], rng: random.Random, rate: flo
     mixed = []
     for item in mine:
         other = others.pop(_identity(item), None)
-        if other is not None:
+        if other is not None and _same_place(item, other):
             mixed.append(_mix(item, other, rng, rate))
+        elif other is not None:
+            mixed.append(copy.deepcopy(other if rng.random() < rate else item))
         elif _always(item) or rng.random() >= rate:
             mixed.append(copy.deepcopy(item))
     mixed.extend(copy.deepcopy(item) for item in others.values() if rng.random() < rate)
     return mixed
+
+
+def _same_place(item: dict[str, Any], other: dict[str, Any]) -> bool:
+    """A neighbor that changed its group or AS is taken whole from one side."""
+    return all(item.get(key) == other.get(key) for key in ("peer_group", "remote_as"))
 
 
 def _always(item: dict[str, Any]) -> bool:
@@ -158,10 +166,14 @@ def _repair(config: dict[str, Any]) -> dict[str, Any]:
             if "ebgp_multihop" in block:
                 block.pop("ttl_security_hops", None)
         named = {block["neighbor"]: block for block in instance.get("neighbors", [])}
-        groups = {block["name"] for block in instance.get("peer_groups", [])}
+        named.update({block["name"]: block for block in instance.get("peer_groups", [])})
         for family in instance.get("address_families", []):
             if "neighbors" in family:
-                family["neighbors"] = [item for item in family["neighbors"] if item["neighbor"] in {*named, *groups}]
+                family["neighbors"] = [item for item in family["neighbors"] if item["neighbor"] in named]
+            for item in family.get("neighbors", []):
+                _repair_family_neighbor(item, named[item["neighbor"]])
+                if item.get("addpath_tx") == "bestpath_per_as" and not instance.get("deterministic_med", True):
+                    del instance["deterministic_med"]
             if "import_vrf" in family and VRF not in vrfs:
                 del family["import_vrf"]
             if family["afi"] == "l2vpn" and not family.get("advertise_all_vni"):
@@ -170,8 +182,25 @@ def _repair(config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
+def _repair_family_neighbor(item: dict[str, Any], block: dict[str, Any]) -> None:
+    group = block.get("peer_group")
+    if group:
+        for key in NOT_FOR_MEMBERS:
+            item.pop(key, None)
+    internal = "internal" in (block.get("remote_as"), GROUPS.get(group or ""))
+    for key in ("as_override", "remove_private_as", "route_server_client") if internal else ("route_reflector_client",):
+        item.pop(key, None)
+
+
 # FRR mixes these with the peer group's: refused.
-NOT_FOR_MEMBERS = ("attribute_unchanged", "next_hop_unchanged", "route_server_client", "advertise_map")
+NOT_FOR_MEMBERS = (
+    "attribute_unchanged",
+    "next_hop_unchanged",
+    "route_server_client",
+    "advertise_map",
+    "allowas_in",
+    "maximum_prefix",
+)
 NEED_ALL_VNI = ("advertise_svi_ip", "advertise_default_gw", "dup_addr_detection", "flooding", "vnis")
 
 
@@ -221,7 +250,7 @@ class _Generator:
             config["protocol_route_maps"] = [
                 {"afi": afi, "protocol": protocol, "route_map": self.route_map_name()} for afi, protocol in pairs
             ]
-        return {key: value for key, value in config.items() if value}
+        return _repair({key: value for key, value in config.items() if value})
 
     # policy objects
 
