@@ -152,10 +152,12 @@ fabric:
       returned: with subset V(rib)
       sample: {ipv4: [10.255.254.21/32], ipv6: []}
     advertised:
-      description: The prefixes sent to each neighbor, by family; none where the family is not active.
+      description:
+        - The prefixes sent to each neighbor, by family, each with the AS path that this node has; none where the family
+          is not active.
       type: dict
       returned: with subset V(advertised)
-      sample: {enp1s0: {ipv4: [10.255.254.11/32], ipv6: null}}
+      sample: {enp1s0: {ipv4: {10.255.254.11/32: ""}, ipv6: null}}
     links:
       description: Name, number, MTU, flags, state, master and kind of each link.
       type: list

@@ -79,7 +79,7 @@ class Collector:
     def _rib(self) -> dict[str, list[str]]:
         return {family: _frr.rib_prefixes(self._shown[command]) for family, command in _frr.RIB.items()}
 
-    def _advertised(self) -> dict[str, dict[str, list[str] | None]]:
+    def _advertised(self) -> dict[str, dict[str, dict[str, str] | None]]:
         return {
             neighbor: {
                 family: _frr.advertised(self._shown[_frr.advertised_command(family, neighbor)])

@@ -135,14 +135,14 @@ def bfd_peers(answer: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
     ]
 
 
-def advertised(answer: dict[str, Any] | None) -> list[str] | None:
-    """The prefixes that are sent, also a default route that FRR originates for this neighbor alone."""
+def advertised(answer: dict[str, Any] | None) -> dict[str, str] | None:
+    """Prefix → AS path of what is sent, also a default route that FRR originates for this neighbor alone."""
     if answer is None or "advertisedRoutes" not in answer:
         return None
-    prefixes = set(answer["advertisedRoutes"])
+    routes = {prefix: str(route.get("path", "")) for prefix, route in answer["advertisedRoutes"].items()}
     if answer.get("bgpOriginatingDefaultNetwork"):
-        prefixes.add(answer["bgpOriginatingDefaultNetwork"])
-    return sorted(prefixes)
+        routes.setdefault(answer["bgpOriginatingDefaultNetwork"], "")
+    return routes
 
 
 def rib_prefixes(answer: dict[str, Any] | None) -> list[str]:

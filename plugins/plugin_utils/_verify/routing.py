@@ -154,8 +154,7 @@ def advertised_exactly(live: Live, plan: Plan) -> list[Result]:
                 results.append(skipped("advertised_exactly", subject, "this node's own loopback address is missing"))
                 continue
             wanted = {canonical_prefix(prefix, family) for prefix in item[family] or []}
-            sent = live.advertised.get(neighbor, {}).get(family)
-            there = {canonical_prefix(prefix, family) for prefix in sent or []}
+            there = live.advertised_to(neighbor, family)
             faults = []
             if wanted - there:
                 faults.append(f"not advertised: {listed(wanted - there)}")

@@ -97,10 +97,16 @@ class Live:
         found: Mapping[str, str | None] = self._info["sysctl"]
         return found
 
-    @property
-    def advertised(self) -> Mapping[str, Mapping[str, list[str] | None]]:
-        found: Mapping[str, Mapping[str, list[str] | None]] = self._info["advertised"]
-        return found
+    def advertised_to(self, neighbor: str, family: str) -> set[str]:
+        """
+        What the neighbor is sent, without what it had sent us first.
+
+        FRR sends a route back to where it came from if others with the same policy get it too; the neighbor finds
+        its own AS in the path and drops it.
+        """
+        routes: Mapping[str, str] = self._info["advertised"].get(neighbor, {}).get(family) or {}
+        remote_as = str(self.neighbors.get(neighbor, {}).get("remote_as"))
+        return {canonical_prefix(prefix, family) for prefix, path in routes.items() if path.split()[:1] != [remote_as]}
 
     def routes(self, family: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._info["routes"][family]
