@@ -57,7 +57,8 @@ ln -sfn ../../../.. build/collections/ansible_collections/routed/fabric
 
 # ansible-test wants to fetch get-pip from the internet; this one needs no more than the package index.
 mkdir -p "$HOME/.ansible/test/cache"
-[ -e "$HOME/.ansible/test/cache/get_pip_24_2.py" ] || cp scripts/get_pip.py "$HOME/.ansible/test/cache/get_pip_24_2.py"
+standin=$HOME/.ansible/test/cache/get_pip_24_2.py
+if [ ! -e "$standin" ] || grep -q 'Stands where ansible-test looks' "$standin"; then cp scripts/get_pip.py "$standin"; fi
 
 [ "${1:-check}" = live ] || exit 0
 if [ "$(id -u)" != 0 ]; then
