@@ -70,9 +70,9 @@ LIVE = (
 
 ACCEPT = {
     "spine": (
-        live("frr-modules", "tests/integration/frr", FABRIC_PAIRS="300"),
-        live("underlay", "tests/integration/underlay"),
-        live("twin", "tests/integration/twin"),
+        live("frr-modules", "tests/integration/frr", FABRIC_ACCEPT="1", FABRIC_PAIRS="300"),
+        live("underlay", "tests/integration/underlay", FABRIC_ACCEPT="1"),
+        live("twin", "tests/integration/twin", FABRIC_ACCEPT="1"),
         Step("demo", ("python", "scripts/twin.py", "up", "--fabric", "examples/spine-leaf/fabric.yml"), 60),
         live("fabric", "tests/integration/fabric", FABRIC_ACCEPT="1"),
         Step("demo-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/spine-leaf/fabric.yml")),
@@ -126,6 +126,8 @@ def main() -> int:
     print(f"{arguments.tier} {arguments.part}".strip() + f": {len(parallel) + len(serial)} steps", flush=True)
     results = run_all(parallel, 2) + run_all(serial, 1)
     failed = [step.name for step, status, _ in results if status != 0]
+    if arguments.tier == "accept":
+        subprocess.run((sys.executable, "scripts/measurements.py"), cwd=ROOT, check=True)
     print(f"\n{time.monotonic() - begun:.0f} s" + (f"; failed: {', '.join(failed)}" if failed else ""))
     print(f"{len(results) - len(failed)} passed, {len(failed)} failed", flush=True)
     return 1 if failed or not results else 0
