@@ -14,7 +14,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "measurements.md"
 HEAD = """# Measurements
 
-What the full counts showed (`make accept PART=…`), on a machine with two shared cores. Times are what was seen there, not promises.
+What the full counts showed (`make accept PART=…`), on a machine with two shared cores. Times are what was seen
+there, not promises.
 """
 
 
