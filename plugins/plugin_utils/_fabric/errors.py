@@ -1,0 +1,186 @@
+# Copyright (c) 2026 The routed.fabric contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The mistakes that a fabric file can contain: one table of texts, and the list that collects them.
+
+A text has two parts: the sentence says what is wrong, the hint what to do. Both are completed with named fields.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Union
+
+Path = tuple[Union[str, int], ...]
+
+# code -> (sentence, hint)
+RULES: dict[str, tuple[str, str]] = {
+    # the form of the file
+    "not_a_mapping": ("the file is {found}, not a mapping", "Begin it with 'plugin: routed.fabric.fabric'"),
+    "template": (
+        "{value} contains '{{{{' or '{{%'",
+        "Templates are not allowed in a fabric file; write the value itself, or set a variable in group_vars",
+    ),
+    "key_type": ("the key {key} is {found}, not a string", "Put it in quotes"),
+    "unknown_key": ("unknown key '{key}'", "{hint}"),
+    "missing_key": ("'{key}' is missing", "{hint}"),
+    "wrong_type": ("{value} is {found}, not {wanted}", "{hint}"),
+    "not_one_of": ("{value} is not one of {allowed}", "Use one of them"),
+    "bad_pattern": ("'{value}' is not {wanted}", "{hint}"),
+    "bad_name": ("the name '{value}' is not valid", "Use {wanted}"),
+    "too_small": ("{value} is less than {limit}", "Use a number from {limit} on"),
+    "too_large": ("{value} is more than {limit}", "Use a number up to {limit}"),
+    "empty": ("is empty", "{hint}"),
+    "repeated": ("an entry stands there twice", "Remove one of the two"),
+    "bad_value": ("{sentence}", "{hint}"),
+    # identity
+    "id_missing": ("the node has no id", "Add 'id: {free}', which is free"),
+    "id_duplicate": ("id {id} is the id of node '{other}' as well", "Use 'id: {free}', which is free"),
+    "id_outside_pool": ("id {id} lies outside of {pool} {range}, which ends at id {last}", "Use a smaller id or a larger pool"),
+    "name_reserved": ("'{name}' is a name of Ansible's own or of a group of ours", "Give the node another name"),
+    "name_case": ("the name differs from node '{other}' in upper and lower case only", "Rename one of them"),
+    # allocation
+    "asn_missing": ("the node has no AS number", "Add 'asn' here, or a range as pools.asn"),
+    "asn_reserved": ("AS {asn} is reserved", "Use a private one: 64512-65534 or 4200000000-4294967294"),
+    "asn_pool_clash": (
+        "AS {asn} comes from pools.asn and is pinned by node '{other}', too",
+        "Pin another AS number there, outside of {range}; or give this node another id",
+    ),
+    "loopback_missing": (
+        "the node has no loopback address",
+        "Add pools.loopback4 or pools.loopback6, or pin loopback4 or loopback6 here",
+    ),
+    "loopback_duplicate": ("{address} is the loopback of node '{other}' as well", "Pin another address, or take the pin away"),
+    "router_id_missing": (
+        "the node has no router-id: it has no IPv4 loopback",
+        "Add pools.router_id (any IPv4 prefix, it is never routed), or pin router_id here",
+    ),
+    "router_id_duplicate": ("router-id {address} is the router-id of node '{other}' as well", "Pin another one, or take the pin away"),
+    # sites
+    "site_unknown": ("no site '{site}'", "Use one of {known}, or add it to sites"),
+    "rack_unknown": ("site '{site}' has no rack '{rack}'", "Use one of {known}, or add it to sites.{site}.racks"),
+    # what a node is
+    "platform_managed": ("a node of platform {platform} cannot be managed", "Add 'managed: false'; its twin is an FRR stand-in"),
+    "override_unmanaged": ("an override on a node that is not managed has no effect", "Remove it, or set 'managed: true'"),
+    "originate_not_router": (
+        "the node announces the default route, but is neither a router nor a border_gateway",
+        "Add border_gateway to its functions, or remove default_originate",
+    ),
+    "isolated": ("the node has no link to any other", "Add uplinks, or an entry in links"),
+    # links
+    "link_unknown_node": ("no node '{node}'", "Use one of {known}, or add nodes.{node}"),
+    "link_to_itself": ("the link ends on its own node '{node}'", "Name the node at the other end"),
+    "interface_used_twice": ("interface '{interface}' of node '{node}' is used by {other} as well", "Use another interface; a link has two ends"),
+    "interface_name": (
+        "'{interface}' cannot be an interface of node '{node}': Linux allows at most 15 characters and no '/'",
+        "Use the name that 'ip link' shows on the node",
+    ),
+    "interface_loopback": ("'{interface}' of node '{node}' carries the loopback addresses", "Use another interface"),
+    "interface_twin_clash": (
+        "'{interface}' and '{other}' of node '{node}' would have the same name in the twin",
+        "Name the interfaces so that they differ in letters and digits",
+    ),
+    "link_family": (
+        "the link has IPv4 addresses only, but the fabric has IPv6 loopbacks",
+        "Add ipv6 to the link, or take ipv4 away: an unnumbered link carries both",
+    ),
+    "link_family_unused": ("the link has {family} addresses, but the fabric has no {family} loopbacks", "Remove {key} from the link"),
+    "link_prefix_length": (
+        "{prefix} has no room for two ends, or for many more",
+        "Use a prefix length of {lengths}, or write both addresses out",
+    ),
+    "link_same_address": ("both ends have {address}", "Give the ends different addresses"),
+    "link_two_networks": ("{a} and {b} are not in one network", "Use two addresses of one prefix; or leave the lengths out for point-to-point addresses"),
+    "link_mixed_lengths": ("{a} and {b}: only one of them has a prefix length", "Give both a length, or neither"),
+    "address_taken": ("{address} is in use by {other} as well", "Use another address"),
+    # routes
+    "unheard": (
+        "'{node}' and '{other}' are both in AS {asn}, and neither hears the other's loopback nor a default route",
+        "Pin different AS numbers, or set 'allowas_in: true' on both, or 'default_originate: true' on their routers",
+    ),
+    # upstreams
+    "upstream_unknown_node": ("no node '{node}'", "Use one of {known}"),
+    "upstream_unmanaged": ("node '{node}' is not managed", "Use a managed node: the session is ours to configure"),
+    "upstream_own_as": ("AS {asn} is the AS of node '{node}' itself", "Use the AS number of the peer; inside the fabric use links"),
+    "upstream_family": ("{prefix} cannot be exchanged with the {family} neighbour {neighbor}", "Add a second upstream for the other family"),
+    "upstream_neighbor_scope": ("{neighbor} is link-local", "Leave 'neighbor' out: the session over the interface finds the peer itself"),
+    "upstream_neighbor_own": ("{neighbor} is an address of node '{node}' itself", "Use the address of the peer"),
+    "upstream_neighbor_duplicate": ("node '{node}' has the neighbour {neighbor} from upstreams.{other} as well", "Merge the two"),
+    "upstream_multihop_unnumbered": ("an unnumbered session cannot take several hops", "Add 'neighbor', or remove 'multihop'"),
+    # prefixes
+    "guest_overlaps_pool": ("{prefix} overlaps {pool} {range}", "Guests and nodes need prefixes of their own"),
+    "prefix_bounds": ("{value}: ge and le must fit /{length} < ge <= le <= /{maximum}", "Correct ge and le, or leave them out"),
+}
+
+
+def format_path(path: Path) -> str:
+    """``("links", 0, "a")`` as ``links[0].a``; keys with other characters are quoted."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif re.fullmatch(r"[A-Za-z0-9_/:-]+", part):
+            text += f".{part}" if text else part
+        else:
+            text += f"['{part}']"
+    return text or "fabric file"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake: where, which rule, what and what to do."""
+
+    path: Path
+    code: str
+    sentence: str
+    hint: str
+
+    def __str__(self) -> str:
+        end = "" if self.hint.endswith("?") else "."
+        return f"{format_path(self.path)}: {self.sentence}. {self.hint}{end}"
+
+
+class Problems:
+    """Collects mistakes. A rule that only follows from another mistake asks :meth:`touches` first."""
+
+    def __init__(self) -> None:
+        self._found: list[Problem] = []
+
+    def add(self, code: str, path: Path, **fields: object) -> None:
+        """Add a mistake; *code* is a key of :data:`RULES`, *fields* complete its texts."""
+        sentence, hint = RULES[code]
+        problem = Problem(path, code, sentence.format(**fields), hint.format(**fields).rstrip("."))
+        if problem not in self._found:
+            self._found.append(problem)
+
+    def touches(self, path: Path) -> bool:
+        """Whether a mistake was found at *path*, above it or below it."""
+        return any(p.path[: len(path)] == path or path[: len(p.path)] == p.path for p in self._found if p.path)
+
+    def at(self, path: Path) -> bool:
+        """Whether a mistake was found exactly at *path*."""
+        return any(p.path == path for p in self._found)
+
+    def __iter__(self) -> Iterator[Problem]:
+        return iter(sorted(self._found, key=lambda p: [(isinstance(x, int), str(x).zfill(6) if isinstance(x, int) else x) for x in p.path]))
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+class FabricError(Exception):
+    """A fabric file with mistakes; :attr:`problems` has all of them."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(p) for p in problems))
+
+
+class MissingLibrary(Exception):  # noqa: N818 - it is a state of the controller, not a mistake in the file
+    """A Python library that the controller needs is not there."""
+
+    def __init__(self, library: str) -> None:
+        super().__init__(f"The plan needs the Python library {library} on the controller: pip install {library}")

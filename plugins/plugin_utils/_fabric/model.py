@@ -1,0 +1,119 @@
+# Copyright (c) 2026 The routed.fabric contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A fabric as typed data: what the file says, completed with what follows from it, before anything is planned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .addressing import FAMILIES, PrefixRule
+from .errors import Path
+
+LinkKind = Literal["unnumbered", "numbered", "peer"]
+
+
+@dataclass(frozen=True)
+class Bfd:
+    interval_ms: int
+    multiplier: int
+
+
+@dataclass(frozen=True)
+class Pools:
+    asn: tuple[int, int] | None = None
+    router_id: str | None = None
+    loopback4: str | None = None
+    loopback6: str | None = None
+
+
+@dataclass(frozen=True)
+class Underlay:
+    mtu: int
+    loopback_interface: str
+    profile: str
+    bfd: Bfd | None
+    bfd_twin: Bfd | None
+    accept: tuple[PrefixRule, ...] = ()
+
+
+@dataclass(frozen=True)
+class Node:
+    name: str
+    id: int
+    functions: tuple[str, ...]
+    platform: str
+    managed: bool
+    release: str
+    site: str | None
+    rack: str | None
+    asn: int
+    router_id: str
+    loopbacks: dict[str, str]
+    """Family to address, without length."""
+    default_originate: bool
+    bfd: bool
+    allowas_in: int
+    """0: a path with the own AS is refused."""
+    frr_lines: tuple[str, ...]
+    sysctl: dict[str, str]
+
+    @property
+    def is_router(self) -> bool:
+        """Whether it passes on what it learned; every other node is never transit."""
+        return "router" in self.functions
+
+
+@dataclass(frozen=True)
+class End:
+    node: str
+    interface: str
+    addresses: dict[str, str] = field(default_factory=dict)
+    """Family to address: with its length on a numbered link, without on a point-to-point one."""
+
+
+@dataclass(frozen=True)
+class Link:
+    a: End
+    b: End
+    kind: LinkKind
+    mtu: int
+    path: Path
+    """Where it stands in the file."""
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        return tuple(f for f in FAMILIES if f in self.a.addresses)
+
+
+@dataclass(frozen=True)
+class Upstream:
+    name: str
+    node: str
+    interface: str
+    addresses: tuple[str, ...]
+    neighbor: str | None
+    remote_as: int
+    accept: tuple[PrefixRule, ...]
+    announce: tuple[str, ...]
+    multihop: int | None
+    bfd: bool
+
+
+@dataclass(frozen=True)
+class Fabric:
+    name: str
+    domain: str | None
+    pools: Pools
+    underlay: Underlay
+    nodes: dict[str, Node]
+    links: tuple[Link, ...]
+    upstreams: tuple[Upstream, ...]
+    guest_prefixes: tuple[str, ...]
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The families of the loopbacks, which are those that BGP carries."""
+        return tuple(f for f in FAMILIES if any(f in n.loopbacks for n in self.nodes.values()))

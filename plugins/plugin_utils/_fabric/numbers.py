@@ -1,0 +1,46 @@
+# Copyright (c) 2026 The routed.fabric contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every number and name that several parts of a node have to agree on.
+
+All of them stand here so that two subsystems cannot take the same one. They are published on the nodes in
+``rt_protos.d`` and ``rt_tables.d``.
+"""
+
+from __future__ import annotations
+
+# Objects in FRR whose name begins with this are ours to change and to remove.
+NAME_PREFIX = "fabric-"
+BFD_PROFILE = "fabric-bfd"
+
+# Route protocols (rt_protos). Not 99 (Open/R), not 186 (FRR's bgp), nothing in 1-4 (kernel, boot, static).
+ROUTE_PROTOCOLS = {"fabric-host": 211, "fabric-guest": 212, "fabric-tunnel": 213}
+
+# Route tables (rt_tables). 100-199 are ours; 253-255 are the kernel's.
+ROUTE_TABLES = {"fabric-guests": 100, "fabric-tunnel": 110}
+
+# `ip rule` priorities, below main (32766).
+RULE_PRIORITIES = {"fabric-guests": 1000, "fabric-tunnel": 1100}
+
+FIREWALL_MARKS = {"fabric-tunnel": 0x0FAB}
+NFT_TABLES = {"guests": "fabric_guests", "gateway": "fabric_gateway"}
+
+# Set by a node on what it learned from its own upstreams and tunnels, removed by every node on what it hears from
+# the fabric: so the tag means "learned by me outside of the fabric" and never opens a transit path.
+# A standard community: `set comm-list ... delete` has no form for large ones in FRR 8.4.
+COMMUNITY_OUTSIDE = "64512:211"
+
+BFD_DEFAULT = (300, 3)  # ms, packets: 3x100 fires falsely on busy machines
+BFD_TWIN = (1000, 3)  # all nodes of a twin share two cores
+BGP_TIMERS = {"keepalive_s": 3, "hold_s": 9}
+BGP_CONNECT_S = 10
+MAXIMUM_PATHS = 64
+RA_INTERVAL_MS = 10000
+MTU_DEFAULT = 1500
+
+# Neighbour table: room for a /20 of guests and the fabric.
+NEIGHBOUR_LIMITS = {"gc_thresh1": 4096, "gc_thresh2": 16384, "gc_thresh3": 32768}
+
+# Nodes never have these: reserved by IANA or of special meaning (RFC 7607, 6793, 7300).
+RESERVED_ASNS = (0, 23456, 65535, 4294967295)

@@ -1,0 +1,297 @@
+# Copyright (c) 2026 The routed.fabric contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The argument `config` of the module frr_bgp for one node, complete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import addressing
+from ..addressing import PrefixRule
+from ..model import Fabric, Node, Upstream
+from ..numbers import (
+    BFD_PROFILE,
+    BGP_CONNECT_S,
+    BGP_TIMERS,
+    COMMUNITY_OUTSIDE,
+    MAXIMUM_PATHS,
+    NAME_PREFIX,
+    RA_INTERVAL_MS,
+)
+from . import policy
+from .sessions import Session
+
+_LOCAL = NAME_PREFIX + "local"  # as-path list: routes that begin here
+_OUTSIDE = NAME_PREFIX + "outside"  # community list: learned by this node outside of the fabric
+_MATCH = {"ipv4": "ip_prefix_list", "ipv6": "ipv6_prefix_list"}
+
+
+def frr_config(fabric: Fabric, node: Node, sessions: list[Session]) -> dict[str, Any]:
+    """Everything that FRR has to know. Keys without a value are left out."""
+    upstreams = policy.node_upstreams(fabric, node)
+    policies = _Policies(fabric, node, sessions, upstreams)
+    config: dict[str, Any] = {
+        "router_id": {"ipv4": node.router_id},
+        "protocol_route_maps": [
+            {"afi": family, "protocol": "bgp", "route_map": _source(family)} for family in fabric.families if family in node.loopbacks
+        ],
+        "prefix_lists": policies.prefix_lists,
+        "as_path_lists": [{"name": _LOCAL, "entries": [{"sequence": 10, "action": "permit", "regex": "^$"}]}],
+        "community_lists": [
+            {
+                "name": _OUTSIDE,
+                "kind": "standard",
+                "entries": [{"sequence": 10, "action": "permit", "communities": [COMMUNITY_OUTSIDE]}],
+            }
+        ],
+        "route_maps": policies.route_maps,
+        "static_routes": [{"prefix": prefix, "blackhole": True} for prefix in _aggregates(node, upstreams)],
+        "interfaces": [
+            # A lifetime of 0: the advertisements find the BGP neighbour and never make a default route.
+            {"name": name, "nd": {"suppress_ra": False, "ra_interval_ms": RA_INTERVAL_MS, "ra_lifetime_s": 0}}
+            for name in _unnumbered(sessions, upstreams)
+        ],
+        "bfd_profiles": _bfd_profiles(fabric, sessions, upstreams),
+        "instances": [_instance(fabric, node, sessions, upstreams)],
+        "raw_lines": list(node.frr_lines),
+    }
+    return {key: value for key, value in config.items() if value}
+
+
+def uses_bfd(sessions: list[Session], upstreams: list[Upstream]) -> bool:
+    return any(s.bfd for s in sessions) or any(u.bfd for u in upstreams)
+
+
+def _source(family: str) -> str:
+    return f"{NAME_PREFIX}source-{family}"
+
+
+def _aggregates(node: Node, upstreams: list[Upstream]) -> list[str]:
+    own = {addressing.host_prefix(address) for address in node.loopbacks.values()}
+    return [p for p in dict.fromkeys(p for u in upstreams for p in u.announce) if p not in own]
+
+
+def _unnumbered(sessions: list[Session], upstreams: list[Upstream]) -> list[str]:
+    names = [s.interface for s in sessions if s.unnumbered] + [u.interface for u in upstreams if not u.neighbor]
+    return list(dict.fromkeys(names))
+
+
+def _bfd_profiles(fabric: Fabric, sessions: list[Session], upstreams: list[Upstream]) -> list[dict[str, Any]]:
+    bfd = fabric.underlay.bfd
+    if bfd is None or not uses_bfd(sessions, upstreams):
+        return []
+    return [
+        {
+            "name": BFD_PROFILE,
+            "detect_multiplier": bfd.multiplier,
+            "transmit_interval_ms": bfd.interval_ms,
+            "receive_interval_ms": bfd.interval_ms,
+        }
+    ]
+
+
+class _Policies:
+    """Prefix lists and route maps of one node.
+
+    A host announces what is its own (by prefix, and as a second lock by an empty AS path) and what it tagged itself,
+    so a route that it heard from the fabric never leaves it again. A router takes from a host what the host owns.
+    """
+
+    def __init__(self, fabric: Fabric, node: Node, sessions: list[Session], upstreams: list[Upstream]) -> None:
+        self.prefix_lists: list[dict[str, Any]] = []
+        self.route_maps: list[dict[str, Any]] = []
+        for family in fabric.families:
+            if family in node.loopbacks:
+                entry = {"sequence": 10, "action": "permit", "set": {"src": node.loopbacks[family]}}
+                self.route_maps.append({"name": _source(family), "entries": [entry]})
+            self._export(fabric, node, family)
+            self._import(fabric, node, family)
+            for peer in dict.fromkeys(s.peer for s in sessions if _filters_by_owner(node, s) and family in s.families):
+                self._from_host(fabric, fabric.nodes[peer], family)
+        for upstream in upstreams:
+            for family in policy.upstream_families(upstream, fabric):
+                self._upstream(upstream, family)
+
+    def _prefix_list(self, name: str, family: str, rules: list[PrefixRule], description: str) -> None:
+        entries: list[dict[str, Any]] = []
+        for index, rule in enumerate(rules, start=1):
+            entry: dict[str, Any] = {"sequence": 10 * index, "action": "permit", "prefix": rule.prefix}
+            if rule.ge is not None:
+                entry["ge"] = rule.ge
+            if rule.le is not None:
+                entry["le"] = rule.le
+            entries.append(entry)
+        if not entries:  # a reference to a list that does not exist permits everything
+            entries = [{"sequence": 10, "action": "deny", "prefix": "any"}]
+        self.prefix_lists.append({"name": name, "afi": family, "description": description, "entries": entries})
+
+    def _route_map(self, name: str, *entries: dict[str, Any]) -> None:
+        numbered = [{"sequence": 10 * i, "action": "permit", **entry} for i, entry in enumerate(entries, start=1)]
+        self.route_maps.append({"name": name, "entries": numbered})
+
+    def _export(self, fabric: Fabric, node: Node, family: str) -> None:
+        name = f"{NAME_PREFIX}export-{family}"
+        if node.is_router:
+            listed = f"{NAME_PREFIX}accepted-{family}"
+            self._prefix_list(listed, family, policy.accepted(fabric, family), "all prefixes of the fabric")
+            self._route_map(name, {"match": {_MATCH[family]: listed}})
+            return
+        own = f"{NAME_PREFIX}own-{family}"
+        self._prefix_list(own, family, [PrefixRule(p) for p in policy.own(node, family)], "what this node originates")
+        entries: list[dict[str, Any]] = [{"match": {_MATCH[family]: own, "as_path": _LOCAL}}]
+        outside = policy.outside(fabric, node, family)
+        if outside:
+            tagged = f"{NAME_PREFIX}outside-{family}"
+            self._prefix_list(tagged, family, outside, "what this node learns outside of the fabric")
+            entries.append({"match": {_MATCH[family]: tagged, "community": {"list": _OUTSIDE}}})
+        self._route_map(name, *entries)
+
+    def _import(self, fabric: Fabric, node: Node, family: str) -> None:
+        listed = f"{NAME_PREFIX}accepted-{family}"
+        rules = policy.accepted_by(fabric, node, family)
+        if not node.is_router:
+            self._prefix_list(listed, family, rules, "all prefixes of the fabric")
+        elif policy.refuses_default(node):
+            listed = f"{NAME_PREFIX}import-{family}"
+            self._prefix_list(listed, family, rules, "all prefixes of the fabric except the default route")
+        self._route_map(f"{NAME_PREFIX}import-{family}", {"match": {_MATCH[family]: listed}, "set": {"comm_list_delete": _OUTSIDE}})
+
+    def _from_host(self, fabric: Fabric, peer: Node, family: str) -> None:
+        name = _from_name(peer.name, family)
+        self._prefix_list(name, family, policy.owned(fabric, peer, family), f"what {peer.name} owns")
+        self._route_map(name, {"match": {_MATCH[family]: name}, "set": {"comm_list_delete": _OUTSIDE}})
+
+    def _upstream(self, upstream: Upstream, family: str) -> None:
+        accept = [r for r in upstream.accept if r.family == family]
+        announce = [PrefixRule(p) for p in upstream.announce if addressing.family_of(p) == family]
+        name_in, name_out = (_upstream_name(upstream, direction, family) for direction in ("in", "out"))
+        self._prefix_list(name_in, family, accept, f"accepted from {upstream.name}")
+        self._prefix_list(name_out, family, announce, f"announced to {upstream.name}")
+        tag = {"values": [COMMUNITY_OUTSIDE], "additive": True}
+        self._route_map(name_in, {"match": {_MATCH[family]: name_in}, "set": {"community": tag}})
+        self._route_map(name_out, {"match": {_MATCH[family]: name_out}, "set": {"comm_list_delete": _OUTSIDE}})
+
+
+def _filters_by_owner(node: Node, session: Session) -> bool:
+    """Whether *node* accepts over *session* only what the peer owns: from every host."""
+    return not session.peer_is_router
+
+
+def _from_name(peer: str, family: str) -> str:
+    return f"{NAME_PREFIX}from-{peer}-{family}"
+
+
+def _upstream_name(upstream: Upstream, direction: str, family: str) -> str:
+    return f"{NAME_PREFIX}upstream-{upstream.name}-{direction}-{family}"
+
+
+def _instance(fabric: Fabric, node: Node, sessions: list[Session], upstreams: list[Upstream]) -> dict[str, Any]:
+    """One `router bgp`. What differs between the profiles is written out, so that a running FRR may have either."""
+    groups = list(dict.fromkeys(s.group for s in sessions))
+    first = {group: next(s for s in sessions if s.group == group) for group in groups}
+    return {
+        "asn": node.asn,
+        "vrf": "default",
+        "router_id": node.router_id,
+        "default_ipv4_unicast": False,
+        "ebgp_requires_policy": True,
+        "network_import_check": True,
+        "log_neighbor_changes": True,
+        "deterministic_med": True,
+        "suppress_duplicates": True,
+        # relax: the two uplinks of a host lead to different ASes; router-id: which of two equal paths is best must not
+        # depend on which came first, or what is advertised could not be predicted
+        "bestpath": {"as_path_multipath_relax": True, "compare_router_id": True},
+        "timers": dict(BGP_TIMERS),
+        "peer_groups": [_peer_group(node, group, first[group]) for group in groups],
+        "neighbors": [_neighbor(s) for s in sessions] + [_upstream_neighbor(u) for u in upstreams],
+        "address_families": [_address_family(fabric, node, family, sessions, first, upstreams) for family in _families(fabric, upstreams)],
+    }
+
+
+def _families(fabric: Fabric, upstreams: list[Upstream]) -> list[str]:
+    needed = set(fabric.families) | {f for u in upstreams for f in policy.upstream_families(u, fabric)}
+    return [f for f in addressing.FAMILIES if f in needed]
+
+
+def _peer_group(node: Node, name: str, session: Session) -> dict[str, Any]:
+    group: dict[str, Any] = {
+        "name": name,
+        # a number, not `internal`: a group of addressed peers with `internal` and BFD stays idle in FRR 10.3
+        "remote_as": node.asn if session.internal else "external",
+        "timers": {**BGP_TIMERS, "connect_s": BGP_CONNECT_S},
+        "advertisement_interval_s": 0,
+        "capability_extended_nexthop": True,
+    }
+    if session.bfd:
+        group["bfd"] = {"enabled": True, "profile": BFD_PROFILE}
+    return group
+
+
+def _neighbor(session: Session) -> dict[str, Any]:
+    neighbor: dict[str, Any] = {"neighbor": session.neighbor}
+    if session.unnumbered:
+        neighbor["interface"] = True
+    return {**neighbor, "peer_group": session.group, "description": f"{session.peer} {session.peer_interface}"}
+
+
+def _upstream_neighbor(upstream: Upstream) -> dict[str, Any]:
+    neighbor: dict[str, Any] = {"neighbor": upstream.neighbor or upstream.interface}
+    if not upstream.neighbor:
+        neighbor.update(interface=True, capability_extended_nexthop=True)
+    neighbor.update(remote_as=upstream.remote_as, description=f"upstream {upstream.name}")
+    neighbor["timers"] = {**BGP_TIMERS, "connect_s": BGP_CONNECT_S}
+    neighbor["advertisement_interval_s"] = 0
+    if upstream.multihop:
+        neighbor["ebgp_multihop"] = upstream.multihop
+    if upstream.bfd:
+        neighbor["bfd"] = {"enabled": True, "profile": BFD_PROFILE}
+    return neighbor
+
+
+def _address_family(
+    fabric: Fabric, node: Node, family: str, sessions: list[Session], first: dict[str, Session], upstreams: list[Upstream]
+) -> dict[str, Any]:
+    networks = policy.own(node, family) + [p for p in _aggregates(node, upstreams) if addressing.family_of(p) == family]
+    neighbors: list[dict[str, Any]] = []
+    for group, session in first.items():
+        if family in session.families:
+            neighbors.append(_group_policy(fabric, node, group, session, family))
+    for session in sessions:
+        if family in session.families and _filters_by_owner(node, session):
+            neighbors.append({"neighbor": session.neighbor, "route_map": {"in": _from_name(session.peer, family)}})
+    for upstream in upstreams:
+        if family in policy.upstream_families(upstream, fabric):
+            neighbors.append(
+                {
+                    "neighbor": upstream.neighbor or upstream.interface,
+                    "activate": True,
+                    "route_map": {direction: _upstream_name(upstream, direction, family) for direction in ("in", "out")},
+                    "soft_reconfiguration_inbound": True,
+                }
+            )
+    result: dict[str, Any] = {"afi": family, "safi": "unicast"}
+    if networks:
+        result["networks"] = [{"prefix": prefix} for prefix in networks]
+    result["maximum_paths"] = {"ebgp": MAXIMUM_PATHS, "ibgp": MAXIMUM_PATHS}
+    result["neighbors"] = neighbors
+    return result
+
+
+def _group_policy(fabric: Fabric, node: Node, group: str, session: Session, family: str) -> dict[str, Any]:
+    route_map = {"out": f"{NAME_PREFIX}export-{family}"}
+    if not _filters_by_owner(node, session):
+        route_map["in"] = f"{NAME_PREFIX}import-{family}"
+    entry: dict[str, Any] = {"neighbor": group, "activate": True, "route_map": route_map}
+    if session.internal:
+        # The peers know nothing of our links. `all`: reflected routes need it, too.
+        entry["next_hop_self"] = "all" if node.is_router else True
+        if node.is_router and not session.peer_is_router:
+            entry["route_reflector_client"] = True
+    if node.allowas_in:
+        entry["allowas_in"] = node.allowas_in
+    if policy.originates_default_to(node, fabric.nodes[session.peer]):
+        entry["default_originate"] = True
+    return entry

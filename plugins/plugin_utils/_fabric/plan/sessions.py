@@ -1,0 +1,94 @@
+# Copyright (c) 2026 The routed.fabric contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""BGP sessions from links: who speaks with whom, over what, for which families, in which peer group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..addressing import FAMILIES
+from ..model import End, Fabric, Link, Node
+from ..numbers import NAME_PREFIX
+
+
+@dataclass(frozen=True)
+class Session:
+    """One end of a session."""
+
+    node: str
+    peer: str
+    interface: str
+    peer_interface: str
+    neighbor: str
+    """As FRR shows it: the interface where the session is unnumbered, else the peer's address."""
+    unnumbered: bool
+    families: tuple[str, ...]
+    internal: bool
+    peer_is_router: bool
+    group: str
+    bfd: bool
+    reverse: tuple[str, str]
+    """(node, neighbor) of the other end."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.node, self.neighbor
+
+
+def sessions(fabric: Fabric) -> dict[str, list[Session]]:
+    """Node to its sessions inside the fabric, in the order of the file."""
+    result: dict[str, list[Session]] = {name: [] for name in fabric.nodes}
+    for link in fabric.links:
+        for families, address_family in _carried(link, fabric):
+            for near, far in ((link.a, link.b), (link.b, link.a)):
+                result[near.node].append(_session(fabric, near, far, families, address_family))
+    return result
+
+
+def _carried(link: Link, fabric: Fabric) -> list[tuple[tuple[str, ...], str | None]]:
+    """(families that the session carries, family of its own addresses or None) for each session of a link."""
+    if link.kind == "unnumbered":
+        return [(fabric.families, None)]
+    if link.families == ("ipv6",):
+        return [(fabric.families, "ipv6")]
+    return [((f,), f) for f in FAMILIES if f in link.families and f in fabric.families]
+
+
+def _session(fabric: Fabric, near: End, far: End, families: tuple[str, ...], address_family: str | None) -> Session:
+    node, peer = fabric.nodes[near.node], fabric.nodes[far.node]
+
+    def neighbor(local: End, remote: End) -> str:
+        return local.interface if address_family is None else remote.addresses[address_family].partition("/")[0]
+
+    bfd = fabric.underlay.bfd is not None and node.bfd and peer.bfd
+    return Session(
+        node=node.name,
+        peer=peer.name,
+        interface=near.interface,
+        peer_interface=far.interface,
+        neighbor=neighbor(near, far),
+        unnumbered=address_family is None,
+        families=families,
+        internal=node.asn == peer.asn,
+        peer_is_router=peer.is_router,
+        group=_group(fabric, node, peer, families, bfd),
+        bfd=bfd,
+        reverse=(peer.name, neighbor(far, near)),
+    )
+
+
+def _group(fabric: Fabric, node: Node, peer: Node, families: tuple[str, ...], bfd: bool) -> str:
+    """The peer group. Sessions that differ in what a group settles are in different groups."""
+    if node.is_router:
+        name = "routers" if peer.is_router else "hosts"
+    else:
+        name = "uplink" if peer.is_router else "peers"
+    if node.asn == peer.asn:
+        name += "-internal"
+    if families != fabric.families:
+        name += "-" + "-".join(families)
+    if fabric.underlay.bfd is not None and not bfd:
+        name += "-nobfd"
+    return NAME_PREFIX + name

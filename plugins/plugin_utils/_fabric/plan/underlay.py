@@ -1,0 +1,92 @@
+# Copyright (c) 2026 The routed.fabric contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Interfaces, MTU, loopbacks and kernel settings of one node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..addressing import FAMILIES, host_prefix
+from ..model import End, Fabric, Link, Node
+from ..numbers import NEIGHBOUR_LIMITS
+from . import policy
+
+
+def loopback(fabric: Fabric, node: Node) -> dict[str, str]:
+    """The interface and its addresses; a family that the node does not have is missing."""
+    return {"interface": fabric.underlay.loopback_interface, **{f: host_prefix(node.loopbacks[f]) for f in FAMILIES if f in node.loopbacks}}
+
+
+def underlay(fabric: Fabric, node: Node, twin: bool) -> dict[str, Any]:
+    interfaces = [_interface(link, near, far) for link in fabric.links for near, far in _ends(link) if near.node == node.name]
+    interfaces += _upstream_interfaces(fabric, node)
+    return {
+        "mtu": fabric.underlay.mtu,
+        "interfaces": interfaces,
+        "sysctl": {**_sysctl([i["name"] for i in interfaces], twin), **node.sysctl},
+    }
+
+
+def _ends(link: Link) -> tuple[tuple[End, End], tuple[End, End]]:
+    return (link.a, link.b), (link.b, link.a)
+
+
+def _interface(link: Link, near: End, far: End) -> dict[str, Any]:
+    addresses = []
+    for family in link.families:
+        if link.kind == "peer":
+            addresses.append({"address": host_prefix(near.addresses[family]), "peer": host_prefix(far.addresses[family])})
+        else:
+            addresses.append({"address": near.addresses[family]})
+    return {
+        "name": near.interface,
+        "mtu": link.mtu,
+        "addresses": addresses,
+        "peer_node": far.node,
+        "peer_interface": far.interface,
+        "kind": link.kind,
+    }
+
+
+def _upstream_interfaces(fabric: Fabric, node: Node) -> list[dict[str, Any]]:
+    """Interfaces towards upstreams that are ours because their addresses are given; two sessions may share one."""
+    found: dict[str, list[str]] = {}
+    for upstream in policy.node_upstreams(fabric, node):
+        if upstream.addresses:
+            known = found.setdefault(upstream.interface, [])
+            known += [a for a in upstream.addresses if a not in known]
+    # the MTU of a network that is not ours: Ethernet's
+    return [{"name": name, "mtu": 1500, "addresses": [{"address": a} for a in addresses], "kind": "upstream"} for name, addresses in found.items()]
+
+
+def _sysctl(interfaces: list[str], twin: bool) -> dict[str, str]:
+    """Linux as a router; keys as sysctl.d wants them."""
+    settings = {
+        "net.ipv4.ip_forward": "1",
+        "net.ipv6.conf.all.forwarding": "1",
+        # hash over ports, too: otherwise all traffic between two loopbacks takes one uplink
+        "net.ipv4.fib_multipath_hash_policy": "1",
+        "net.ipv6.fib_multipath_hash_policy": "1",
+        "net.ipv4.conf.all.ignore_routes_with_linkdown": "1",
+        "net.ipv6.conf.all.ignore_routes_with_linkdown": "1",
+        "net.ipv6.conf.all.keep_addr_on_down": "1",
+    }
+    if not twin:  # of the machine, not of a network namespace
+        for family in FAMILIES:
+            settings |= {f"net.{family}.neigh.default.{key}": str(value) for key, value in NEIGHBOUR_LIMITS.items()}
+    for name in interfaces:
+        settings[interface_key("ipv6", name, "disable_ipv6")] = "0"
+        # forwarding alone does not stop a kernel with accept_ra=2; and no RA route may compete with BGP's
+        settings[interface_key("ipv6", name, "accept_ra")] = "0"
+        settings[interface_key("ipv6", name, "keep_addr_on_down")] = "1"
+        for family in FAMILIES:
+            settings[interface_key(family, name, "ignore_routes_with_linkdown")] = "1"
+    return settings
+
+
+def interface_key(family: str, interface: str, key: str) -> str:
+    """A setting of an interface. Where its name has a dot, the slashes have to part the key (sysctl.d(5))."""
+    separator = "/" if "." in interface else "."
+    return separator.join(("net", family, "conf", interface, key))

@@ -1,0 +1,111 @@
+# Copyright (c) 2026 The routed.fabric contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What must be seen on a live node: the expectations of the role verify."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import addressing
+from ..addressing import DEFAULT_ROUTE
+from ..model import Fabric, Node
+from . import policy
+from .propagation import Heard, Reach
+from .sessions import Session
+
+
+def verify(fabric: Fabric, node: Node, sessions: list[Session], reach: Reach, twin: bool) -> dict[str, Any]:
+    return {
+        "sessions": _sessions(fabric, node, sessions, twin),
+        "loopbacks": _loopbacks(fabric, node, reach),
+        "ecmp": _ecmp(fabric, node, reach),
+        "advertised": _advertised(fabric, node, sessions, reach, twin),
+        "accepted": {family: _accepted(fabric, node, family) for family in addressing.FAMILIES},
+    }
+
+
+def _afis(families: tuple[str, ...]) -> list[str]:
+    return [f"{family}_unicast" for family in families]
+
+
+def _sessions(fabric: Fabric, node: Node, sessions: list[Session], twin: bool) -> list[dict[str, Any]]:
+    found = [{"neighbor": s.neighbor, "peer": s.peer, "afis": _afis(s.families), "bfd": s.bfd} for s in sessions]
+    if not twin:  # the twin has no upstreams
+        for u in policy.node_upstreams(fabric, node):
+            families = policy.upstream_families(u, fabric)
+            found.append({"neighbor": u.neighbor or u.interface, "peer": u.name, "afis": _afis(families), "bfd": u.bfd})
+    return found
+
+
+def _loopbacks(fabric: Fabric, node: Node, reach: Reach) -> list[dict[str, Any]]:
+    found = []
+    for family in fabric.families:
+        for name, heard in reach.loopbacks[family].items():
+            interfaces = heard.interfaces.get(node.name)
+            if name != node.name and interfaces:
+                found.append({"node": name, "address": fabric.nodes[name].loopbacks[family], "uplinks": list(interfaces)})
+    return found
+
+
+def _ecmp(fabric: Fabric, node: Node, reach: Reach) -> list[dict[str, Any]]:
+    found = []
+    for family in fabric.families:
+        routes: list[tuple[str, Heard]] = [(DEFAULT_ROUTE[family], reach.defaults[family])]
+        routes += list(reach.outside[family].items())
+        routes += [(addressing.host_prefix(fabric.nodes[n].loopbacks[family]), h) for n, h in reach.loopbacks[family].items()]
+        for prefix, heard in routes:
+            interfaces = heard.interfaces.get(node.name, ())
+            if len(interfaces) > 1:
+                found.append({"prefix": prefix, "interfaces": list(interfaces)})
+    return found
+
+
+def _advertised(fabric: Fabric, node: Node, sessions: list[Session], reach: Reach, twin: bool) -> list[dict[str, Any]]:
+    """Per neighbour exactly what is sent; nodes of which the plan cannot know it are left out (see :func:`_predictable`)."""
+    found: list[dict[str, Any]] = []
+    if _predictable(fabric, node, twin):
+        for s in sessions:
+            entry: dict[str, Any] = {"neighbor": s.neighbor}
+            for family in s.families:
+                sent = [
+                    addressing.host_prefix(fabric.nodes[name].loopbacks[family])
+                    for name, heard in reach.loopbacks[family].items()
+                    if s.key in heard.sent
+                ]
+                sent += [p for p, heard in reach.outside[family].items() if s.key in heard.sent and not twin]
+                if s.key in reach.defaults[family].sent:
+                    sent.append(DEFAULT_ROUTE[family])
+                entry[family] = sorted(sent)
+            found.append(entry)
+    if not twin:
+        for u in policy.node_upstreams(fabric, node):
+            announced = {
+                family: sorted(p for p in u.announce if addressing.family_of(p) == family)
+                for family in policy.upstream_families(u, fabric)
+            }
+            found.append({"neighbor": u.neighbor or u.interface, **announced})
+    return found
+
+
+def _predictable(fabric: Fabric, node: Node, twin: bool) -> bool:
+    """Whether what *node* sends follows from the plan alone.
+
+    A host sends what is its own. A router passes on what others give it: an unmanaged router may do otherwise than
+    planned, and of an upstream's `0.0.0.0/0 le 24` nobody knows what comes.
+    """
+    if twin:
+        return True
+    open_upstreams = [u for u in fabric.upstreams if any(r.ge or r.le for r in u.accept)]
+    if not node.is_router:
+        return not any(u.node == node.name for u in open_upstreams)
+    return not open_upstreams and all(n.managed for n in fabric.nodes.values())
+
+
+def _accepted(fabric: Fabric, node: Node, family: str) -> list[str]:
+    """Prefixes inside of which every BGP route of the node lies; 0.0.0.0/0 and ::/0 mean the default route itself."""
+    prefixes = [prefix for rule in policy.accepted(fabric, family) for prefix in rule.covers()]
+    for upstream in policy.node_upstreams(fabric, node):
+        prefixes += [p for p in upstream.announce if addressing.family_of(p) == family]
+    return list(dict.fromkeys(prefixes))

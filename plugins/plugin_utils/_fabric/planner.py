@@ -1,0 +1,142 @@
+# Copyright (c) 2026 The routed.fabric contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The way in: a fabric file's data becomes the plan, or an error with all its mistakes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .build import build
+from .errors import FabricError, Problems
+from .model import Fabric, Node
+from .numbers import NAME_PREFIX
+from .plan import groups as plan_groups
+from .plan import policy
+from .plan.bgp import frr_config, uses_bfd
+from .plan.propagation import Reach, simulate
+from .plan.sessions import Session, sessions
+from .plan.twin import container_name, twin_fabric, twin_interface, twin_links
+from .plan.underlay import loopback, underlay
+from .plan.verify import verify
+from .schemas import schema
+from .validation import plain, validate
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the inventory hands to Ansible: everything in Python's own types."""
+
+    name: str
+    nodes: dict[str, dict[str, Any]]
+    """Node to its `fabric_node`."""
+    groups: dict[str, list[str]]
+    links: list[dict[str, Any]]
+    containers: dict[str, str]
+    """Node to the name of its container in the twin."""
+
+
+def read_fabric(data: Any) -> Fabric:
+    """The model of a fabric file. Raises FabricError with every mistake, and MissingLibrary."""
+    return _read(data)[0]
+
+
+def plan(data: Any, twin: bool = False) -> Plan:
+    """Plan a fabric file. *twin*: for the twin, in which all nodes are FRR containers.
+
+    Raises FabricError with every mistake of the file, and MissingLibrary.
+    """
+    fabric, live, reach = _read(data)
+    declared = fabric
+    if twin:
+        fabric = twin_fabric(fabric)
+        live = sessions(fabric)
+        reach = simulate(fabric, live)
+    return Plan(
+        name=fabric.name,
+        nodes={n.name: _fabric_node(fabric, n, declared.nodes[n.name], live[n.name], reach, twin) for n in fabric.nodes.values()},
+        groups=plan_groups.groups(fabric),
+        links=twin_links(fabric),
+        containers={name: container_name(fabric.name, name) for name in fabric.nodes},
+    )
+
+
+def _read(data: Any) -> tuple[Fabric, dict[str, list[Session]], Reach]:
+    problems = Problems()
+    good = validate(plain(data, (), problems), schema(), problems)
+    fabric = build(good, problems)
+    if len(problems):
+        _check_unheard_if_possible(fabric, problems)
+        raise FabricError(list(problems))
+    live = sessions(fabric)
+    reach = simulate(fabric, live)
+    _check_unheard(fabric, reach, problems)
+    if len(problems):
+        raise FabricError(list(problems))
+    return fabric, live, reach
+
+
+def _check_unheard_if_possible(fabric: Fabric, problems: Problems) -> None:
+    """Also in a file with other mistakes, unless they concern what the simulation is made of."""
+    if any(problems.touches((key,)) for key in ("nodes", "links", "pools", "upstreams")):
+        return
+    _check_unheard(fabric, simulate(fabric, sessions(fabric)), problems)
+
+
+def _check_unheard(fabric: Fabric, reach: Reach, problems: Problems) -> None:
+    """Two hosts of one AS that cannot reach each other: BGP's loop check keeps their routes apart."""
+    by_asn: dict[int, list[Node]] = {}
+    for node in fabric.nodes.values():
+        if not node.is_router:
+            by_asn.setdefault(node.asn, []).append(node)
+    for asn, nodes in by_asn.items():
+        for index, node in enumerate(nodes):
+            for other in nodes[:index]:
+                if _deaf(node, other, reach) and _deaf(other, node, reach):
+                    problems.add("unheard", ("nodes", node.name), node=node.name, other=other.name, asn=asn)
+                    break
+
+
+def _deaf(node: Node, other: Node, reach: Reach) -> bool:
+    return any(
+        family in node.loopbacks and node.name not in heard[other.name].best and node.name not in reach.defaults[family].best
+        for family, heard in reach.loopbacks.items()
+        if other.name in heard
+    )
+
+
+def _fabric_node(fabric: Fabric, node: Node, declared: Node, live: list[Session], reach: Reach, twin: bool) -> dict[str, Any]:
+    finished_underlay = underlay(fabric, node, twin)
+    raw_lines = list(node.frr_lines)
+    result: dict[str, Any] = {
+        "name": node.name,
+        "id": node.id,
+        "fabric": fabric.name,
+        "domain": fabric.domain,
+        "site": node.site,
+        "rack": node.rack,
+        "platform": node.platform,
+        "managed": node.managed,
+        "release": node.release,
+        "functions": list(node.functions),
+        "asn": node.asn,
+        "router_id": node.router_id,
+        "loopback": loopback(fabric, node),
+        "underlay": finished_underlay,
+        "frr": {
+            "profile": fabric.underlay.profile,
+            "daemons": {"bgpd": True, "bfdd": uses_bfd(live, policy.node_upstreams(fabric, node))},
+            "name_prefix": NAME_PREFIX,
+            "config": frr_config(fabric, node, live),
+            "raw_lines": raw_lines,
+        },
+        "verify": verify(fabric, node, live, reach, twin),
+        "twin": {
+            "release": node.release,
+            "interfaces": [twin_interface(i["name"]) for i in finished_underlay["interfaces"] if i["kind"] != "upstream"],
+            **({} if declared.managed else {"stand_in_for": declared.platform}),
+        },
+    }
+    return {key: value for key, value in result.items() if value is not None}
