@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 from standing import Fabric
 
 FABRIC = Path(__file__).resolve().parents[3] / "examples" / "spine-leaf" / "fabric.yml"
