@@ -96,12 +96,16 @@ class Connection(ConnectionBase):  # type: ignore[misc]
         self._connect()
         assert self._pid is not None
         environment = [f"{name}={value}" for name, value in ENVIRONMENT.items()]
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [*enter(self._pid), "env", "--ignore-environment", "--chdir=/root", *environment, "/bin/sh", "-c", cmd],
-            input=in_data or b"", capture_output=True, check=False,
+            input=in_data or b"",
+            capture_output=True,
+            check=False,
         )
         if done.returncode == 1 and done.stderr.startswith(b"nsenter: "):
-            raise AnsibleConnectionFailure(f"{self.get_option('remote_addr')}: {done.stderr.decode(errors='replace').strip()}")
+            raise AnsibleConnectionFailure(
+                f"{self.get_option('remote_addr')}: {done.stderr.decode(errors='replace').strip()}"
+            )
         return done.returncode, done.stdout, done.stderr
 
     def put_file(self, in_path: str, out_path: str) -> None:

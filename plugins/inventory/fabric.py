@@ -65,7 +65,9 @@ compose:
   ansible_host: fabric_node.name ~ '.example.net'
 """
 
-from typing import Any
+import re
+from pathlib import Path
+from typing import Any, NoReturn
 
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
@@ -84,12 +86,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
             return False
         if path.rpartition(".")[0].endswith("fabric"):
             return True
-        # a long file name decides nothing; the key does, and a file that cannot be read is not ours
-        try:
-            data = self.loader.load_from_file(path, cache="none") if self.loader else None
-        except Exception:
-            return False
-        return isinstance(data, dict) and data.get("plugin") == self.NAME
+        # any other name: the key decides, looked for in the text because a broken file is to be reported, too
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
+        return re.search(r"""^plugin: *["']?routed\.fabric\.fabric\b""", text, re.MULTILINE) is not None
 
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path, cache)
@@ -97,9 +96,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
         try:
             result = plan(data, twin=self._twin(data))
         except FabricError as exc:
-            self._refuse(path, [str(problem) for problem in exc.problems], exc)
+            self._refuse(path, [str(problem) for problem in exc.problems])
         except MissingLibrary as exc:
-            self._refuse(path, [str(exc)], exc)
+            self._refuse(path, [str(exc)])
         self._consume_options(data)
         self._hand_over(result)
 
@@ -110,12 +109,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
             return bool(data["twin"])
         return bool(self.get_option("twin"))
 
-    def _refuse(self, path: str, errors: list[str], cause: Exception) -> None:
+    def _refuse(self, path: str, errors: list[str]) -> NoReturn:
         """Fail with every mistake, and leave them to the playbooks in case this error passes as a warning."""
-        self.inventory.set_variable("all", "fabric_errors", [f"{path}: {error}" for error in errors])
+        known = self.inventory.groups["all"].vars.get("fabric_errors", [])
+        # a mistake may quote a template, and ansible-core before 2.19 would render it
+        harmless = [re.sub(r"\{(?=[{%#])", "{ ", f"{path}: {error}") for error in errors]
+        self.inventory.set_variable("all", "fabric_errors", known + [e for e in harmless if e not in known])
         count = f"{len(errors)} mistakes" if len(errors) > 1 else "a mistake"
         listed = "\n".join(f"  {error}" for error in errors)
-        raise AnsibleParserError(f"{path} has {count}; nothing was planned.\n{listed}") from cause
+        raise AnsibleParserError(f"{path} has {count}; nothing was planned.\n{listed}") from None
 
     def _hand_over(self, result: Plan) -> None:
         twin = self.get_option("twin")

@@ -10,8 +10,8 @@ module: twin
 short_description: Bring a fabric up as linked containers on one machine
 version_added: 0.1.0
 description:
-  - Each node is a privileged podman container with systemd as its init, each link a veth pair between two of them whose ends
-    have exactly the names that were asked for, and MAC addresses that are the same at every start.
+  - Each node is a privileged podman container with systemd as its init, each link a veth pair between two of them.
+    Its ends have exactly the names that were asked for, and MAC addresses that are the same at every start.
   - Only what is missing is made. Links stay when one of their nodes is restarted, as cables do. The other end loses its
     carrier meanwhile, and the node finds its interfaces before its init runs.
   - Works on an ordinary Debian or Ubuntu machine, and on one with hybrid cgroups and lowered resource limits.
@@ -29,7 +29,8 @@ attributes:
     description: Can run in C(check_mode) and return changed status prediction without modifying the target.
   diff_mode:
     support: full
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    description: >-
+      Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
   idempotent:
     support: partial
     details:
@@ -207,7 +208,8 @@ nodes:
     system: {description: What its systemd says about itself., type: str, sample: running}
     failed_units: {description: Its failed units., type: list, elements: str, sample: []}
 limits:
-  description: Kernel limits that were raised for twins with their values before and now; with O(state=absent), what was put back.
+  description: >-
+    Kernel limits that were raised for twins with their values before and now; with O(state=absent), what was put back.
   returned: success, not in check mode
   type: list
   elements: str
@@ -287,13 +289,17 @@ def run(options: dict[str, Any], check: bool) -> dict[str, Any]:
     lifecycle = Lifecycle(fabric, Podman(), check)
     with _state.locked(fabric):
         if twin is None:
-            return lifecycle.absent()
-        return lifecycle.present(twin, options["reboot"], options["timeout"])
+            result: dict[str, Any] = lifecycle.absent()
+        else:
+            result = lifecycle.present(twin, options["reboot"], options["timeout"])
+    return result
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=ARGUMENTS, supports_check_mode=True, required_if=[("state", "rebooted", ("reboot",))],
+        argument_spec=ARGUMENTS,
+        supports_check_mode=True,
+        required_if=[("state", "rebooted", ("reboot",))],
     )
     try:
         result = run(module.params, module.check_mode)

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-COLLECTIONS = CHECKOUT / "build" / "collections"
 WRITABLE = ("/etc/frr", "/run", "/tmp", "/var/log", "/var/lib/frr", "/var/tmp", "/etc/pve", "/root")
 
 # PID 1 of a node reaps what FRR's daemons leave (they daemonise) and waits to be killed.
@@ -77,14 +76,14 @@ class Node:
         for place in WRITABLE:
             if (self.root / place.lstrip("/")).is_dir():
                 binds.append(f"mount -t tmpfs tmpfs {self.root}{place}")
+        here = f"{self.root}/tmp/collections/ansible_collections/routed/fabric"
         script = "\n".join(
             [
                 "set -e",
                 "mount --make-rprivate /",
                 *binds,
-                f"mkdir -p {self.root}/tmp/collections {self.root}/tmp/ansible/ansible {self.root}/run/frr",
-                f"mount --rbind {COLLECTIONS.resolve()} {self.root}/tmp/collections",
-                f"mount --bind {CHECKOUT} {self.root}/tmp/collections/ansible_collections/routed/fabric",
+                f"mkdir -p {here} {self.root}/tmp/ansible/ansible {self.root}/run/frr",
+                f"mount --bind {CHECKOUT} {here}",
                 f"mount --bind {_ansible_package()} {self.root}/tmp/ansible/ansible",
                 f"mount -t proc proc {self.root}/proc",
                 f"mount -t sysfs sysfs {self.root}/sys",
@@ -333,6 +332,18 @@ def peer_config(number: int, profile: str) -> str:
         if afi == "ipv6 unicast":
             lines.append(f"  network 2001:db8:f::{number}/128")
         lines.append(" exit-address-family")
+    lines += ["exit", "bfd"]
+    # FRR 10.3 holds a numbered session in Idle until its BFD session is up, and a peer met by `listen range` has none before.
+    # So the peers answer BFD on their own, whether or not the device under test uses it.
+    for local, remote in (
+        (f"10.{number}.0.0", f"10.{number}.0.1"),
+        (f"2001:db8:{number}::", f"2001:db8:{number}::1"),
+        (f"10.255.0.{number}", "10.255.0.9"),
+        (f"2001:db8:255::{number}", "2001:db8:255::9"),
+    ):
+        lines.append(f" peer {remote} multihop local-address {local}")
+        if "255" not in local:
+            lines.append(f" peer {remote} local-address {local} interface nu{number}")
     return "\n".join([*lines, "exit", ""])
 
 

@@ -16,7 +16,6 @@ from ansible_collections.routed.fabric.plugins.module_utils._frr._errors import 
 from ansible_collections.routed.fabric.plugins.module_utils._frr._render import render_explicit
 from ansible_collections.routed.fabric.plugins.module_utils._frr._scope import (
     check_instances,
-    implied_in,
     is_ours,
     merge,
     owned,
@@ -82,13 +81,7 @@ def make_plan(node: Node, config: Mapping[str, Any], state: str, name_prefix: st
         wanted = []
     else:
         wanted = node.canonical(given)
-    implied = implied_in([*node.lines, *wanted] if state == "merged" else [*unowned(node.lines, ours), *wanted])
-    got, wanted = implied.strip(got), implied.strip(wanted)
-    return Plan(node, ours, got, wanted, difference(got, implied.fill(got, wanted)))
-
-
-def unowned(lines: Sequence[Line], ours: Callable[[Line], bool]) -> list[Line]:
-    return [line for line in lines if not ours(line)]
+    return Plan(node, ours, got, wanted, difference(got, wanted))
 
 
 def same(one: Sequence[Line], other: Sequence[Line]) -> bool:
@@ -134,10 +127,7 @@ def undo_plan(plan: Plan, node: Node, vtysh: Vtysh) -> str:
 
 def _remaining(plan: Plan, node: Node, wanted: Sequence[Line]) -> list[Line]:
     """The commands that still lie between what is there and what is wanted."""
-    implied = implied_in(node.lines)
-    got = implied.strip(node.canonical(owned(node.lines, plan.ours)))
-    target = implied.strip(wanted)
-    return difference(got, implied.fill(got, target))
+    return difference(node.canonical(owned(node.lines, plan.ours)), wanted)
 
 
 def _one_line(line: Line) -> str:

@@ -107,6 +107,12 @@ def instance_head(instance: dict[str, Any]) -> str:
     return f"router bgp {instance['asn']}" + ("" if vrf == "default" else f" vrf {vrf}")
 
 
+def automatic_route_target(head: str, vni_head: str) -> str:
+    """The route target that FRR gives a VNI by itself: the low 16 bits of the ASN, and the VNI."""
+    match = INSTANCE.fullmatch(head)
+    return f"{int(match[1]) & 0xFFFF if match else 0}:{vni_head.split()[1]}"
+
+
 def render_instances(instances: list[dict[str, Any]]) -> list[Line]:
     lines: list[Line] = []
     for instance in instances:
@@ -124,7 +130,9 @@ def render_instances(instances: list[dict[str, Any]]) -> list[Line]:
             lines.append(((head,), f"bgp listen range {prefix(item['prefix'])} peer-group {item['peer_group']}"))
         for family in instance.get("address_families") or []:
             lines.extend(_family(head, family))
-    return lines
+    for instance in instances:
+        lines.extend(_imports(instance))
+    return list(dict.fromkeys(lines))
 
 
 def _attributes(name: str, block: dict[str, Any]) -> list[str]:
@@ -158,7 +166,10 @@ def _family(head: str, family: dict[str, Any]) -> list[Line]:
         for vni in family.get("vnis") or []:
             vni_head = f"vni {vni['vni']}"
             body.append((inside, vni_head))
-            body.extend(((*inside, vni_head), join_no(*clause)) for clause in encode_rows(VNI_ROWS, vni))
+            clauses = encode_rows(VNI_ROWS, vni)
+            own = automatic_route_target(head, vni_head)
+            clauses.sort(key=lambda clause: clause[1].endswith(f" {own}"))  # 8.4 ignores it while it is the only one
+            body.extend(((*inside, vni_head), join_no(*clause)) for clause in clauses)
     for option, encode in (
         ("networks", encode_network),
         ("aggregates", encode_aggregate),
@@ -166,11 +177,20 @@ def _family(head: str, family: dict[str, Any]) -> list[Line]:
     ):
         body.extend((inside, encode(item)) for item in family.get(option) or [])
     for neighbor in family.get("neighbors") or []:
-        for negated, words in encode_rows(FAMILY_NEIGHBOR_ROWS, join_unchanged(neighbor)):
+        for negated, words in encode_rows(FAMILY_NEIGHBOR_ROWS, join_unchanged(neighbor, family["afi"])):
             body.append((inside, join_no(negated, f"neighbor {address(neighbor['neighbor'])} {words}")))
     body.extend((inside, join_no(*clause)) for clause in encode_rows(FAMILY_ROWS, family))
-    body.extend((inside, f"import vrf {vrf}") for vrf in family.get("import_vrf") or [])
     return [((head,), block), *body] if body else []
+
+
+def _imports(instance: dict[str, Any]) -> list[Line]:
+    """Written after every instance: FRR makes the imported VRF's instance itself when it is not there, with this ASN."""
+    lines: list[Line] = []
+    for family in instance.get("address_families") or []:
+        head, block = instance_head(instance), f"address-family {family['afi']} {family.get('safi') or 'unicast'}"
+        imported = [((head, block), f"import vrf {vrf}") for vrf in family.get("import_vrf") or []]
+        lines.extend([((head,), block), *imported] if imported else [])
+    return lines
 
 
 class _Instance:

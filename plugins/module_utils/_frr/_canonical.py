@@ -19,12 +19,14 @@ from ansible_collections.routed.fabric.plugins.module_utils._frr._bgp import (
     INTERFACE,
     LISTEN_RANGE,
     NEIGHBOR,
+    automatic_route_target,
 )
 from ansible_collections.routed.fabric.plugins.module_utils._frr._defaults import NEWER, hidden
 from ansible_collections.routed.fabric.plugins.module_utils._frr._family_neighbor_rows import FAMILY_NEIGHBOR_ROWS
 from ansible_collections.routed.fabric.plugins.module_utils._frr._family_rows import (
     EVPN_ROWS,
     FAMILY_ROWS,
+    ROUTE_TARGET,
     VNI_ROWS,
     decode_advertise,
     decode_aggregate,
@@ -39,10 +41,9 @@ from ansible_collections.routed.fabric.plugins.module_utils._frr._lists import A
 from ansible_collections.routed.fabric.plugins.module_utils._frr._neighbor_rows import NEIGHBOR_ROWS, REMOTE_AS
 from ansible_collections.routed.fabric.plugins.module_utils._frr._route_maps import ENTRY_ROWS, MATCH_ROWS, SET_ROWS
 from ansible_collections.routed.fabric.plugins.module_utils._frr._rows import (
+    MISSING,
     Clause,
     Row,
-    decode_rows,
-    encode_rows,
     join_no,
     split_no,
 )
@@ -63,6 +64,7 @@ SEQUENCED = re.compile(
 PREFIX_ENTRY = re.compile(r"((?:ip|ipv6) prefix-list \S+ seq \d+ (?:permit|deny)) (\S+)(.*)")
 STATIC = re.compile(r"(ip|ipv6) route (\S+) (.+)")
 EVPN_ROUTE_TYPES = {"1": "ead", "2": "macip", "3": "multicast", "4": "es", "5": "prefix"}
+MEMBER = re.compile(r"(?:^|interface (?:v6only )?)peer-group (\S+)$")
 # Blocks that FRR does not print when nothing stands in them.
 EMPTY_IS_NOTHING = re.compile(r"address-family .+|interface \S+|bfd")
 
@@ -79,6 +81,7 @@ def canonical(lines: Iterable[Line], version: tuple[int, int], profile: str) -> 
     result = _joined_send_community(result)
     result = _without_default_activation(result)
     result = _without_group_copies(result)
+    result = _without_automatic_route_targets(_without_implied_med(result), version)
     return _without_empty_blocks(result)
 
 
@@ -214,8 +217,11 @@ def _spell_family(context: tuple[str, ...], line: str, version: tuple[int, int],
 
 def _respell_words(rows: Sequence[Row], negated: bool, words: str) -> list[Clause]:
     """Read with the table and written again: every spelling becomes FRR's."""
-    block: dict[str, object] = {}
-    return encode_rows(rows, block) if decode_rows(rows, block, negated, words) else [(negated, words)]
+    for row in rows:
+        value = row.decode(negated, words, None)
+        if value is not MISSING:
+            return row.encode(value)
+    return [(negated, words)]
 
 
 def _respell(rows: Sequence[Row], line: str) -> list[str]:
@@ -265,8 +271,7 @@ def _without_default_activation(lines: list[Line]) -> list[Line]:
     for context, line in lines:
         match = NEIGHBOR.fullmatch(line) if context else None
         if match and len(context) == 1:
-            group = re.search(r"(?:^|interface (?:v6only )?)peer-group (\S+)$", match[3])
-            if group:
+            if group := MEMBER.search(match[3]):
                 member_of[(context[0], match[2])] = group[1]
         elif match and len(context) == 2 and match[3] == "activate":
             said[(context, match[2])] = not match[1]
@@ -285,24 +290,59 @@ def _without_default_activation(lines: list[Line]) -> list[Line]:
     return result
 
 
+# A member's line that FRR does not print when the peer group has the same one.
+COPIES = {
+    1: re.compile(r"graceful-restart(-disable|-helper)?|ebgp-multihop.*|ttl-security.*"),
+    2: re.compile(r"route-map \S+ (in|out)|addpath-tx-.*"),
+}
+
+
 def _without_group_copies(lines: list[Line]) -> list[Line]:
-    """FRR 10.3 copies a peer group's graceful-restart line to its members when it prints them."""
-    modes = ("graceful-restart", "graceful-restart-disable", "graceful-restart-helper")
-    present = set(lines)
+    """A member's line may be its group's: hidden by FRR, or (graceful-restart, 10.3) shown though nobody wrote it."""
     member_of: dict[tuple[str, str], str] = {}
     for context, line in lines:
         match = NEIGHBOR.fullmatch(line) if len(context) == 1 else None
-        if match and (group := re.search(r"peer-group (\S+)$", match[3])):
+        if match and (group := MEMBER.search(match[3])):
             member_of[(context[0], match[2])] = group[1]
+    present = set(lines)
     result: list[Line] = []
     for context, line in lines:
-        match = NEIGHBOR.fullmatch(line) if len(context) == 1 else None
-        if match and match[3] in modes:
+        match = NEIGHBOR.fullmatch(line) if len(context) in COPIES else None
+        if match and not match[1] and COPIES[len(context)].fullmatch(match[3]):
             group_name = member_of.get((context[0], match[2]))
             if group_name and (context, f"neighbor {group_name} {match[3]}") in present:
                 continue
         result.append((context, line))
     return result
+
+
+def _without_automatic_route_targets(lines: list[Line], version: tuple[int, int]) -> list[Line]:
+    """8.4 ignores a VNI's route target that is the automatic one, unless there is another besides it."""
+    if version >= NEWER:
+        return lines
+    ways: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for context, line in lines:
+        match = ROUTE_TARGET.fullmatch(line) if len(context) == 3 else None
+        if match:
+            ways.setdefault((context, match[1]), []).append(match[2])
+    alone = {
+        (context, f"route-target {way} {targets[0]}")
+        for (context, way), targets in ways.items()
+        if targets == [automatic_route_target(context[0], context[2])]
+    }
+    return [line for line in lines if line not in alone]
+
+
+def _without_implied_med(lines: list[Line]) -> list[Line]:
+    """``addpath-tx-bestpath-per-AS`` switches ``bgp deterministic-med`` on and keeps it on."""
+    implied = {
+        context[0] for context, line in lines if len(context) == 2 and line.endswith(" addpath-tx-bestpath-per-AS")
+    }
+    return [
+        (context, line)
+        for context, line in lines
+        if not (len(context) == 1 and context[0] in implied and line.endswith("bgp deterministic-med"))
+    ]
 
 
 def _without_empty_blocks(lines: list[Line]) -> list[Line]:

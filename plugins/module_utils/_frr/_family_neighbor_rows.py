@@ -200,10 +200,13 @@ FAMILY_NEIGHBOR_ROWS = check_rows(
 )
 
 
-def join_unchanged(neighbor: dict[str, Any]) -> dict[str, Any]:
-    """``next_hop_unchanged`` is one word of the line ``attribute-unchanged``: put it there."""
+def join_unchanged(neighbor: dict[str, Any], afi: str) -> dict[str, Any]:
+    """``next_hop_unchanged`` is one word of the line ``attribute-unchanged``: put it there.
+
+    Outside of EVPN, FRR adds that word for a route server's client by itself, but only when the line is not given.
+    """
     names = set(neighbor.get("attribute_unchanged") or [])
-    if neighbor.get("next_hop_unchanged"):
+    if neighbor.get("next_hop_unchanged") or (neighbor.get("route_server_client") and afi != "l2vpn"):
         names.add("next-hop")
     joined = {key: value for key, value in neighbor.items() if key != "next_hop_unchanged"}
     if names:

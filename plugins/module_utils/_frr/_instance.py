@@ -221,7 +221,9 @@ class _Instance:
         name = _peer(text + " ")
         family = 0
         if len(context) > 1:
-            families = [where for where in dict.fromkeys(entry[0][1] for entry in self.want.values() if len(entry[0]) > 1)]
+            families = [
+                where for where in dict.fromkeys(entry[0][1] for entry in self.want.values() if len(entry[0]) > 1)
+            ]
             family = 1 + families.index(context[1])
         if family and not name:
             return (4, family, 0, 0)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Optional
 
 from ansible_collections.routed.fabric.plugins.module_utils._frr._apply import Node, same
-from ansible_collections.routed.fabric.plugins.module_utils._frr._scope import implied_in, owned
+from ansible_collections.routed.fabric.plugins.module_utils._frr._scope import owned
 from ansible_collections.routed.fabric.plugins.module_utils._frr._tree import Line, parse, unparse
 
 HEADER = (
@@ -30,11 +30,7 @@ def is_stale(saved: Optional[str], node: Node, ours: Callable[[Line], bool]) -> 
     """True when FRR, started with the file, would not have our lines as they run now."""
     if saved is None:
         return True
-    lines = parse(saved)
-    implied = implied_in([*lines, *node.lines])
-    then = implied.strip(node.canonical(owned(lines, ours)))
-    now = implied.strip(node.canonical(owned(node.lines, ours)))
-    return not same(then, now)
+    return not same(node.canonical(owned(parse(saved), ours)), node.canonical(owned(node.lines, ours)))
 
 
 def file_text(saved: Optional[str], node: Node, ours: Callable[[Line], bool]) -> str:

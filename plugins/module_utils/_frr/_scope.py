@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from ansible_collections.routed.fabric.plugins.module_utils._frr._errors import FrrConfigError
 from ansible_collections.routed.fabric.plugins.module_utils._frr._slots import place
@@ -44,10 +44,6 @@ _HEADS: tuple[tuple[str, Callable[[re.Match[str], str], Thing]], ...] = (
      lambda m, vrf: ("protocol_route_map", "ipv4" if m[1] == "ip" else "ipv6", m[2], vrf)),
 )  # fmt: skip
 _COMPILED = tuple((re.compile(pattern), make) for pattern, make in _HEADS)
-# What FRR writes into an interface by itself when a neighbour is configured on it.
-IMPLIED_ND = ("no ipv6 nd suppress-ra", "ipv6 nd ra-interval 10")
-_UNNUMBERED = re.compile(r"neighbor (\S+) interface(?: |$)")
-
 
 def thing_of(line: Line) -> Optional[Thing]:
     """The object that a line is a part of; None for a line of no kind of ours."""
@@ -113,37 +109,6 @@ def is_ours(config: Mapping[str, Any], wanted: Iterable[Line], state: str, name_
 
 def owned(lines: Sequence[Line], test: Callable[[Line], bool]) -> list[Line]:
     return [line for line in lines if test(line)]
-
-
-class Implied(NamedTuple):
-    """What FRR writes by itself into interfaces that carry an unnumbered neighbour: there it is the default."""
-
-    interfaces: frozenset[str]
-
-    def _is_here(self, line: Line) -> bool:
-        context = line[0]
-        return bool(context) and context[0].startswith("interface ") and context[0].split(" ")[1] in self.interfaces
-
-    def strip(self, lines: Iterable[Line]) -> list[Line]:
-        """Without those lines."""
-        return [line for line in lines if not (self._is_here(line) and line[1] in IMPLIED_ND)]
-
-    def fill(self, got: Iterable[Line], wanted: Sequence[Line]) -> list[Line]:
-        """`wanted`, and those lines where another value would otherwise fall back to what an interface without BGP has."""
-        places = {place(line) for line in wanted}
-        here = {line[0] for line in got if self._is_here(line) and place(line) not in places}
-        present = {place(line) for line in got}
-        back = [
-            (context, text)
-            for context in here
-            for text in IMPLIED_ND
-            if place((context, text)) in present and place((context, text)) not in places
-        ]
-        return [*wanted, *back]
-
-
-def implied_in(lines: Iterable[Line]) -> Implied:
-    return Implied(frozenset(found.group(1) for _, text in lines for found in [_UNNUMBERED.match(text)] if found))
 
 
 def check_instances(lines: Iterable[Line], config: Mapping[str, Any], state: str) -> None:

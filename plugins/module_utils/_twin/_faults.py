@@ -27,7 +27,12 @@ Fault = tuple[str, str, str]
 
 def silenced(ruleset: dict[str, Any]) -> set[str]:
     """The interfaces that the table of `nft -j list table netdev fabric_twin_fault` silences."""
-    return {entry["chain"]["dev"] for entry in ruleset.get("nftables", []) if "chain" in entry and "dev" in entry["chain"]}
+    found: set[str] = set()
+    for entry in ruleset.get("nftables", []):
+        devices = entry.get("chain", {}).get("dev", [])
+        # nft prints one device as a string and several as a list.
+        found.update([devices] if isinstance(devices, str) else devices)
+    return found
 
 
 def commands(interfaces: Iterable[str], exists: bool) -> str:
@@ -38,7 +43,7 @@ def commands(interfaces: Iterable[str], exists: bool) -> str:
             lines.append(f"add table netdev {TABLE}")
         for hook in ("ingress", "egress"):
             lines.append(
-                f'add chain netdev {TABLE} {hook}{number} '
+                f"add chain netdev {TABLE} {hook}{number} "
                 f'{{ type filter hook {hook} device "{interface}" priority -500; policy drop; }}'
             )
     return "".join(line + "\n" for line in lines)

@@ -22,7 +22,7 @@ SYSTEM_STATES = ("running", "degraded")
 
 
 class Lifecycle:
-    """One twin on this machine. `present` and `absent` return the changes as plain data; check mode only computes them."""
+    """One twin on this machine. `present` and `absent` return plain data; check mode only computes it."""
 
     def __init__(self, fabric: str, podman: Podman, check: bool = False) -> None:
         self.fabric = fabric
@@ -91,7 +91,11 @@ class Lifecycle:
             if labels.get("fabric") == self.fabric and "fabric.node" in labels:
                 running = entry["State"] == "running"
                 found[labels["fabric.node"]] = Container(
-                    entry["Id"], running, entry["Pid"] if running else 0, entry["ImageID"], labels.get("fabric.specification", "")
+                    entry["Id"],
+                    running,
+                    entry["Pid"] if running else 0,
+                    entry["ImageID"],
+                    labels.get("fabric.specification", ""),
                 )
         return found
 
@@ -100,7 +104,9 @@ class Lifecycle:
         for image in sorted({node.image for node in twin.nodes.values()}):
             identifier = self.podman.image_id(image)
             if identifier is None:
-                raise TwinError(f"No image {image} on this machine: scripts/twin_image.sh builds localhost/fabric-twin:<release>.")
+                raise TwinError(
+                    f"No image {image} on this machine: scripts/twin_image.sh builds localhost/fabric-twin:<release>."
+                )
             found[image] = identifier
         return found
 
@@ -129,7 +135,9 @@ class Lifecycle:
             if netns_name(self.fabric, name) not in _links.existing_netns(self.podman, [name], self.fabric):
                 self.podman.beside("ip", "netns", "attach", netns_name(self.fabric, name), str(got[name].pid))
         self._cable(twin, names, staying, create=False)
-        for netns in sorted(_links.existing_netns(self.podman, names - staying, self.fabric) - {hold_netns_name(self.fabric)}):
+        for netns in sorted(
+            _links.existing_netns(self.podman, names - staying, self.fabric) - {hold_netns_name(self.fabric)}
+        ):
             self.podman.beside("ip", "netns", "delete", netns)
         lit = sorted(name for name in {*todo.create, *todo.start, *todo.cycle} if twin.nodes[name].powered)
         for name in {*lit, *todo.create}:
@@ -148,10 +156,21 @@ class Lifecycle:
     def _create(self, twin: Twin, name: str) -> None:
         node = twin.nodes[name]
         self.podman.run(
-            "create", f"--name={container_name(self.fabric, name)}", f"--hostname={node.hostname}",
-            f"--label=fabric={self.fabric}", f"--label=fabric.node={name}", f"--label=fabric.specification={node.specification(self.podman.host.container_options)}",
-            f"--network=ns:/run/netns/{netns_name(self.fabric, name)}", "--privileged", "--systemd=always", "--no-hosts",
-            "--pull=never", "--log-driver=k8s-file", "--log-opt=max-size=1m", *self.podman.host.container_options, node.image,
+            "create",
+            f"--name={container_name(self.fabric, name)}",
+            f"--hostname={node.hostname}",
+            f"--label=fabric={self.fabric}",
+            f"--label=fabric.node={name}",
+            f"--label=fabric.specification={node.specification(self.podman.host.container_options)}",
+            f"--network=ns:/run/netns/{netns_name(self.fabric, name)}",
+            "--privileged",
+            "--systemd=always",
+            "--no-hosts",
+            "--pull=never",
+            "--log-driver=k8s-file",
+            "--log-opt=max-size=1m",
+            *self.podman.host.container_options,
+            node.image,
         )
 
     def _stop(self, identifier: str) -> None:
@@ -192,20 +211,30 @@ class Lifecycle:
     def _faults(self, twin: Twin, running: dict[str, int]) -> set[Fault]:
         state = _state.load(self.fabric) or {}
         recorded = [(fault[0], fault[1], fault[2]) for fault in state.get("faults", [])]
-        return _faults.read(self.podman, {name: pid for name, pid in running.items() if name in twin.nodes}, recorded, self.fabric)
+        return _faults.read(
+            self.podman, {name: pid for name, pid in running.items() if name in twin.nodes}, recorded, self.fabric
+        )
 
     def _remember(self, twin: Twin, faults: set[Fault]) -> None:
-        _state.save(self.fabric, {
-            "nodes": {
-                node.name: {"name": node.name, "image": node.image, "hostname": node.hostname, "powered": node.powered}
-                for node in twin.nodes.values()
+        _state.save(
+            self.fabric,
+            {
+                "nodes": {
+                    node.name: {
+                        "name": node.name,
+                        "image": node.image,
+                        "hostname": node.hostname,
+                        "powered": node.powered,
+                    }
+                    for node in twin.nodes.values()
+                },
+                "links": [
+                    {"a": {"node": a[0], "interface": a[1]}, "b": {"node": b[0], "interface": b[1]}, "mtu": mtu}
+                    for (a, b), mtu in sorted((tuple(sorted(link)), mtu) for link, mtu in twin.links.items())
+                ],
+                "faults": sorted(faults),
             },
-            "links": [
-                {"a": {"node": a[0], "interface": a[1]}, "b": {"node": b[0], "interface": b[1]}, "mtu": mtu}
-                for (a, b), mtu in sorted((tuple(sorted(link)), mtu) for link, mtu in twin.links.items())
-            ],
-            "faults": sorted(faults),
-        })
+        )
 
     def _describe(self, twin: Twin, got: dict[str, Container]) -> dict[str, Any]:
         """What is there, as the diff shows it."""

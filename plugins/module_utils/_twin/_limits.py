@@ -25,7 +25,9 @@ def to_raise(current: Mapping[str, int], wanted: Mapping[str, int] = AT_LEAST) -
     return {name: value for name, value in wanted.items() if name in current and current[name] < value}
 
 
-def merged(saved: Mapping[str, Mapping[str, int]], current: Mapping[str, int], raised: Mapping[str, int]) -> dict[str, Values]:
+def merged(
+    saved: Mapping[str, Mapping[str, int]], current: Mapping[str, int], raised: Mapping[str, int]
+) -> dict[str, Values]:
     """The record `{name: {before, raised}}` after raising: what was saved first stays the value to go back to."""
     record = {name: dict(entry) for name, entry in saved.items()}
     for name, value in raised.items():
@@ -45,8 +47,8 @@ def to_restore(record: Mapping[str, Mapping[str, int]], current: Mapping[str, in
             back[name] = entry["before"]
         elif current[name] != entry["before"]:
             left.append(
-                f"{name} was raised from {entry['before']} to {entry['raised']} for the twin and is {current[name]} now: "
-                "somebody else changed it, so it stays"
+                f"{name} was raised from {entry['before']} to {entry['raised']} for the twin and is {current[name]} "
+                "now: somebody else changed it, so it stays"
             )
     return back, left
 

@@ -51,13 +51,14 @@ def place(fabric: str, end: End, powered: Iterable[str]) -> Place:
 
 
 def pairs(
-    dumps: Mapping[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]], hold: str = "",
+    dumps: Mapping[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]],
+    hold: str = "",
 ) -> tuple[set[Pair], set[Place]]:
     """The veth pairs between the dumped namespaces, and the veth ends whose other end is in none of them.
 
     `dumps` maps a namespace to the results of `ip -j -d link` and `ip -j netns list-id` in it, taken in that order: the
-    kernel gives a foreign namespace its number when it first shows a link that leads there. A pair whose two ends are in
-    the same namespace belongs to the node and is not looked at, except in the holding namespace `hold`.
+    kernel gives a foreign namespace its number when it first shows a link that leads there. A pair whose two ends are
+    in the same namespace belongs to the node and is not looked at, except in the holding namespace `hold`.
     """
     by_index: dict[tuple[str, int], str] = {}
     leads_to: dict[Place, tuple[str | None, int]] = {}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The routed.fabric contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: how the things of a twin are called. Pure; everything follows from fabric, node and interface."""
+"""Private to this collection: how the things of a twin are called. Pure: all follows from fabric and node."""
 
 from __future__ import annotations
 

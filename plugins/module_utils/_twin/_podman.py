@@ -87,7 +87,9 @@ class Podman:
 
     def __init__(self) -> None:
         if os.geteuid() != 0:
-            raise TwinError("A twin needs root on the machine that it runs on (network namespaces, privileged containers).")
+            raise TwinError(
+                "A twin needs root on the machine that it runs on (network namespaces, privileged containers)."
+            )
         self.host = this_host()
         self.prefix: list[str] = []
         if self.host.private_mounts:
@@ -102,7 +104,7 @@ class Podman:
         return self.beside("podman", *self.host.global_options, *arguments)
 
     def beside(self, *command: str, check: bool = True, stdin: str | None = None) -> str:
-        """Run a program in podman's mount namespace; its stdout. Raises with its own words when it fails and `check`."""
+        """Run a program in podman's mount namespace; its stdout. With `check`, a failure raises with its own words."""
         done = self._done(command, stdin)
         if done.returncode != 0 and check:
             shown = [word for word in command if word not in self.host.global_options]
@@ -116,11 +118,17 @@ class Podman:
 
     def _done(self, command: Sequence[str], stdin: str | None) -> subprocess.CompletedProcess[str]:
         try:
-            return subprocess.run(  # noqa: S603
-                [*self.prefix, *command], input=stdin or "", capture_output=True, text=True, check=False,
+            return subprocess.run(
+                [*self.prefix, *command],
+                input=stdin or "",
+                capture_output=True,
+                text=True,
+                check=False,
             )
         except FileNotFoundError as exc:
-            raise TwinError(f"{exc.filename} is not installed on this machine: apt-get install podman iproute2") from exc
+            raise TwinError(
+                f"{exc.filename} is not installed on this machine: apt-get install podman iproute2"
+            ) from exc
 
     def containers(self, *filters: str) -> list[dict[str, Any]]:
         """Containers with these filters (`label=fabric=ams`), running or not, as `podman ps` describes them."""
@@ -149,9 +157,14 @@ def ensure_namespace() -> None:
     NAMESPACE.parent.mkdir(parents=True, exist_ok=True)
     with (RUN / "mounts.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if subprocess.run(  # noqa: S603
-            ["nsenter", f"--mount={NAMESPACE}", "true"], capture_output=True, check=False,
-        ).returncode == 0:
+        if (
+            subprocess.run(
+                ["nsenter", f"--mount={NAMESPACE}", "true"],
+                capture_output=True,
+                check=False,
+            ).returncode
+            == 0
+        ):
             return
         _checked(["mount", "--bind", str(NAMESPACE.parent), str(NAMESPACE.parent)])
         # A namespace cannot be pinned on a mount that propagates into it.
@@ -164,7 +177,7 @@ def ensure_namespace() -> None:
 def drop_namespace() -> None:
     """Take the mount namespace away; only when no container of anybody needs it."""
     for mount in (NAMESPACE, NAMESPACE.parent):
-        subprocess.run(["umount", str(mount)], capture_output=True, check=False)  # noqa: S603
+        subprocess.run(["umount", str(mount)], capture_output=True, check=False)
     NAMESPACE.unlink(missing_ok=True)
     if NAMESPACE.parent.is_dir():
         NAMESPACE.parent.rmdir()
@@ -193,6 +206,6 @@ def wait_until(missing: Any, timeout_s: float, what: str, interval_s: float = 0.
 
 
 def _checked(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise TwinError(f"`{' '.join(command)}` failed with {done.returncode}: {done.stderr.strip()}")

@@ -54,7 +54,9 @@ def wanted(
     for number, entry in enumerate(nodes):
         name = entry["name"]
         if not NAME.fullmatch(name):
-            errors.append(f"nodes[{number}].name: '{name}' cannot name a container: letters, digits, dots and dashes, at most 42")
+            errors.append(
+                f"nodes[{number}].name: '{name}' cannot name a container: letters, digits, dots and dashes, at most 42"
+            )
         if name in known:
             errors.append(f"nodes[{number}].name: '{name}' is there twice")
         image = entry.get("image") or f"{IMAGE}:{entry.get('release') or 'trixie'}"
@@ -70,7 +72,10 @@ def wanted(
             if end[0] not in known:
                 errors.append(f"{path}.node: no node '{end[0]}' in nodes")
             if not INTERFACE.fullmatch(end[1]) or end[1] in (".", "..", "lo"):
-                errors.append(f"{path}.interface: '{end[1]}' cannot name a Linux interface: 1 to 15 characters, no space, '/' or ':'")
+                errors.append(
+                    f"{path}.interface: '{end[1]}' cannot name a Linux interface: "
+                    "1 to 15 characters, no space, '/' or ':'"
+                )
             if end in ends:
                 errors.append(f"{path}: {end[0]}:{end[1]} is an end of {ends[end]} already")
             ends[end] = f"links[{number}]"
@@ -112,7 +117,11 @@ class Steps:
 
 
 def steps(
-    twin: Twin, got: Mapping[str, Container], image_ids: Mapping[str, str], reboot: Sequence[str], options: Sequence[str],
+    twin: Twin,
+    got: Mapping[str, Container],
+    image_ids: Mapping[str, str],
+    reboot: Sequence[str],
+    options: Sequence[str],
 ) -> Steps:
     """The difference between the containers that are there and the nodes that are wanted."""
     result = Steps([], [], [], [], [])

@@ -51,7 +51,7 @@ def prefix(value: str) -> str:
         raise ValueError(f"'{value}' has no prefix length")
     network = str(_netaddr().IPNetwork(interface).cidr)
     if network != interface:
-        raise ValueError(f"'{value}' has host bits set")
+        raise ValueError(f"'{value}' has host bits set; its network is {network}")
     return network
 
 

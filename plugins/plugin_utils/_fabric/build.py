@@ -19,6 +19,8 @@ from .model import Bfd, Fabric, Node, Pools, Underlay
 from .numbers import BFD_DEFAULT, BFD_TWIN, MTU_DEFAULT, RESERVED_ASNS
 from .upstreams import read_rules, read_upstreams
 
+# After these nobody knows where a link would have gone.
+_LOST_LINK = {"link_unknown_node", "bad_pattern", "bad_name", "wrong_type", "template", "key_type"}
 _RESERVED_NAMES = ("all", "ungrouped", "fabric", "localhost")
 
 
@@ -143,8 +145,8 @@ class _Allocator:
         if value is None and "ipv4" in loopbacks:
             value = loopbacks["ipv4"]
             self._claim("router_id_duplicate", path, name, value)
-        complained = self.problems.touches((*path, "router_id")) or self.problems.touches(("pools",)) or self.problems.at(path)
-        if value is None and number is not None and not complained and not self.problems.touches((*path, "loopback4")):
+        causes: tuple[Path, ...] = (("pools",), (*path, "id"), (*path, "router_id"), (*path, "loopback4"))
+        if value is None and number is not None and not any(self.problems.touches(cause) for cause in causes):
             self.problems.add("router_id_missing", path)
         return value or "0.0.0.0"  # noqa: S104 - a placeholder: a fabric with problems is never planned
 
@@ -227,9 +229,10 @@ def _check_isolated(nodes: dict[str, Node], raw_nodes: dict[str, Any], links: tu
     if len(nodes) < 2 or problems.touches(("links",)):
         return
     linked = {end.node for link in links for end in (link.a, link.b)}
-    uplinks_broken = any(problems.touches(("nodes", name, "uplinks")) for name in raw_nodes)
+    if any(problems.codes(("nodes", name, "uplinks")) & _LOST_LINK for name in raw_nodes):
+        return
     for name in nodes:
-        if name not in linked and not uplinks_broken and not problems.at(("nodes", name)):
+        if name not in linked and "unknown_key" not in problems.codes(("nodes", name)):
             problems.add("isolated", ("nodes", name))
 
 

@@ -21,7 +21,7 @@ RULES: dict[str, tuple[str, str]] = {
     # the form of the file
     "not_a_mapping": ("the file is {found}, not a mapping", "Begin it with 'plugin: routed.fabric.fabric'"),
     "template": (
-        "{value} contains '{{{{' or '{{%'",
+        "{value} contains '{{{{', '{{%' or '{{#'",
         "Templates are not allowed in a fabric file; write the value itself, or set a variable in group_vars",
     ),
     "key_type": ("the key {key} is {found}, not a string", "Put it in quotes"),
@@ -89,7 +89,7 @@ RULES: dict[str, tuple[str, str]] = {
     ),
     "link_family_unused": ("the link has {family} addresses, but the fabric has no {family} loopbacks", "Remove {key} from the link"),
     "link_prefix_length": (
-        "{prefix} has no room for two ends, or for many more",
+        "{prefix} is not the prefix of a link between two ends",
         "Use a prefix length of {lengths}, or write both addresses out",
     ),
     "link_same_address": ("both ends have {address}", "Give the ends different addresses"),
@@ -159,6 +159,10 @@ class Problems:
     def touches(self, path: Path) -> bool:
         """Whether a mistake was found at *path*, above it or below it."""
         return any(p.path[: len(path)] == path or path[: len(p.path)] == p.path for p in self._found if p.path)
+
+    def codes(self, path: Path) -> set[str]:
+        """The rules that were broken at *path* or below it."""
+        return {p.code for p in self._found if p.path[: len(path)] == path}
 
     def at(self, path: Path) -> bool:
         """Whether a mistake was found exactly at *path*."""

@@ -59,7 +59,7 @@ def plain(value: Any, path: Path, problems: Problems) -> Any:
 
 
 def _refuse_template(text: str, path: Path, problems: Problems) -> bool:
-    if "{{" in text or "{%" in text:
+    if "{{" in text or "{%" in text or "{#" in text:
         problems.add("template", path, value=f"'{text}'")
         return True
     return False
@@ -183,7 +183,7 @@ def _hint_for_key(key: str, path: Path, schema: dict[str, Any]) -> str:
     if not path and key in _LATER:
         return "This version does not know that topic yet; remove it"
     known = sorted(schema.get("properties", {}))
-    close = difflib.get_close_matches(key, known, n=1)
+    close = [k for k in known if k.startswith(key)] or difflib.get_close_matches(key, known, n=1, cutoff=0.7)
     return f"Did you mean '{close[0]}'?" if close else f"Known here: {', '.join(known)}"
 
 

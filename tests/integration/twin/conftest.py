@@ -35,7 +35,11 @@ class Machine:
     def ansible(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         program = Path(sys.executable).with_name("ansible")
         return subprocess.run(
-            [str(program), *arguments], capture_output=True, text=True, check=False, cwd=ROOT,
+            [str(program), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=ROOT,
             env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1", **environment},
         )
 
@@ -53,7 +57,9 @@ class Machine:
     def podman(self, *arguments: str) -> str:
         return subprocess.run(
             [sys.executable, str(ROOT / "scripts" / "twin.py"), "podman", *arguments],
-            capture_output=True, text=True, check=True,
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
 
     def beside(self, *arguments: str) -> str:
@@ -63,7 +69,10 @@ class Machine:
     def inside(self, container: str, *arguments: str, check: bool = True) -> str:
         pid = self.podman("inspect", "--format={{.State.Pid}}", container).strip()
         return subprocess.run(
-            ["nsenter", f"--target={pid}", "--all", *arguments], capture_output=True, text=True, check=check,
+            ["nsenter", f"--target={pid}", "--all", *arguments],
+            capture_output=True,
+            text=True,
+            check=check,
         ).stdout
 
     def link(self, container: str, interface: str) -> dict[str, Any]:
@@ -77,7 +86,9 @@ class Machine:
             "containers": sorted(self.podman("ps", "--all", "--format={{.Names}}").split()),
             "namespaces": sorted(self.beside("ip", "netns", "list").splitlines()),
             "links": sorted(entry["ifname"] for entry in json.loads(self.beside("ip", "-j", "link"))),
-            "files": sorted(str(path) for path in run.rglob("*") if "mounts" not in path.name and path.parent.name != "mounts"),
+            "files": sorted(
+                str(path) for path in run.rglob("*") if "mounts" not in path.name and path.parent.name != "mounts"
+            ),
             "limits": {name: Path("/proc/sys", *name.split(".")).read_text() for name in names},
         }
 

@@ -109,7 +109,7 @@ def test_connection(machine: Any, tmp_path: Path) -> None:
 
 
 def test_reboot(machine: Any, eventually: Any) -> None:
-    """Persistent configuration comes back by itself: the links were there before init, addresses set by hand are gone."""
+    """What was saved comes back by itself, as the links were there before init; what was set by hand is gone."""
     root = Path(f"/proc/{machine.podman('inspect', '--format={{.State.Pid}}', A).strip()}/root")
     (root / "etc/network/interfaces.d/test").write_text(INTERFACE_FILE)
     (root / "etc/systemd/system/at-boot.service").write_text(BOOT_UNIT)

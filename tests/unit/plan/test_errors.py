@@ -1,0 +1,49 @@
+"""Every mistake's literal text: errors/NAME.yml beside errors/NAME.txt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.routed.fabric.plugins.plugin_utils._fabric import errors, planner
+
+CASES = sorted((Path(__file__).parent / "errors").glob("*.yml"))
+
+
+def problems_of(path: Path) -> list[errors.Problem]:
+    with pytest.raises(errors.FabricError) as caught:
+        planner.plan(yaml.safe_load(path.read_text(encoding="utf-8")))
+    return caught.value.problems
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda p: p.stem)
+def test_text(path, expected):
+    expected(path.with_suffix(".txt"), "".join(f"{problem}\n" for problem in problems_of(path)))
+
+
+@pytest.mark.parametrize("path", [p for p in CASES if p.stem.startswith("five-")], ids=lambda p: p.stem)
+def test_five_mistakes_are_five_errors(path):
+    assert len(problems_of(path)) == 5
+
+
+def test_ten_files_have_five_mistakes():
+    assert sum(p.stem.startswith("five-") for p in CASES) == 10
+
+
+def test_every_rule_is_reached():
+    reached = {problem.code for path in CASES for problem in problems_of(path)}
+    assert reached == set(errors.RULES)
+
+
+def test_a_problem_without_a_place_names_the_file():
+    assert errors.format_path(()) == "fabric file"
+    assert errors.format_path(("links", 0, "a")) == "links[0].a"
+    assert errors.format_path(("nodes", "pve1", "uplinks", "eth0.100")) == "nodes.pve1.uplinks['eth0.100']"
+
+
+@pytest.mark.parametrize("library", ["jsonschema", "netaddr"])
+def test_a_missing_library_is_named_with_its_command(library, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, library, None)
+    with pytest.raises(errors.MissingLibrary, match=f"pip install {library}"):
+        planner.plan(yaml.safe_load((CASES[0].parent / "repeated.yml").read_text()))
