@@ -1,10 +1,11 @@
 #!/bin/bash
+# What the tarball holds, in the eyes of ansible-test, with no file of exceptions.
 # ansible-test wants to stand inside .../ansible_collections/routed/fabric and refuses a symlink: so it gets a copy.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 copy=$PWD/build/sanity/ansible_collections/routed/fabric
 mkdir -p "$copy"
-git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
+git ls-files -z --cached --others --exclude-standard -- . ':!scripts' ':!tests' ':!extensions' ':!.ci' | while IFS= read -r -d '' file; do
   [ -e "$file" ] && printf '%s\0' "$file"
 done >build/sanity/files
 # rsync has no delete for a list of files: what is not in the list any more goes first.
