@@ -35,7 +35,7 @@ def read_upstreams(raw_upstreams: dict[str, Any], fabric: Fabric, links: tuple[L
             neighbor=addressing.address(raw["neighbor"]) if raw.get("neighbor") else None,
             remote_as=raw["remote_as"],
             accept=read_rules(raw.get("accept") or [], (*path, "accept"), problems),
-            announce=tuple(addressing.prefix(p) for p in raw.get("announce") or [] if p),
+            announce=read_rules(raw.get("announce") or [], (*path, "announce"), problems),
             multihop=raw.get("multihop"),
             bfd=raw.get("bfd", False),
         )
@@ -90,8 +90,7 @@ def _check(upstream: Upstream, node: Node, path: Path, links: tuple[Link, ...], 
                 "upstream_neighbor_duplicate", (*path, "neighbor"), node=node.name, neighbor=neighbor, other=other.name
             )
     family = addressing.family_of(neighbor)
-    exchanged = [("accept", i, r.prefix) for i, r in enumerate(upstream.accept)]
-    exchanged += [("announce", i, p) for i, p in enumerate(upstream.announce)]
-    for key, index, prefix in exchanged:
-        if addressing.family_of(prefix) != family:
-            problems.add("upstream_family", (*path, key, index), prefix=prefix, family=_NAMES[family], neighbor=neighbor)
+    for key, rules in (("accept", upstream.accept), ("announce", upstream.announce)):
+        for index, rule in enumerate(rules):
+            if rule.family != family:
+                problems.add("upstream_family", (*path, key, index), prefix=rule.prefix, family=_NAMES[family], neighbor=neighbor)

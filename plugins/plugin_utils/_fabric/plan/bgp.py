@@ -70,7 +70,7 @@ def _source(family: str) -> str:
 
 def _aggregates(node: Node, upstreams: list[Upstream]) -> list[str]:
     own = {addressing.host_prefix(address) for address in node.loopbacks.values()}
-    return [p for p in dict.fromkeys(p for u in upstreams for p in u.announce) if p not in own]
+    return [p for p in dict.fromkeys(rule.prefix for u in upstreams for rule in u.announce) if p not in own]
 
 
 def _unnumbered(sessions: list[Session], upstreams: list[Upstream]) -> list[str]:
@@ -165,7 +165,7 @@ class _Policies:
 
     def _upstream(self, upstream: Upstream, family: str) -> None:
         accept = [r for r in upstream.accept if r.family == family]
-        announce = [PrefixRule(p) for p in upstream.announce if addressing.family_of(p) == family]
+        announce = [r for r in upstream.announce if r.family == family]
         name_in, name_out = (_upstream_name(upstream, direction, family) for direction in ("in", "out"))
         self._prefix_list(name_in, family, accept, f"accepted from {upstream.name}")
         self._prefix_list(name_out, family, announce, f"announced to {upstream.name}")

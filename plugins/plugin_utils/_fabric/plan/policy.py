@@ -73,7 +73,7 @@ def upstream_families(upstream: Upstream, fabric: Fabric) -> tuple[str, ...]:
     """The families of a session with an upstream: the neighbour's own, or those of what is exchanged."""
     if upstream.neighbor:
         return (addressing.family_of(upstream.neighbor),)
-    exchanged = {r.family for r in upstream.accept} | {addressing.family_of(p) for p in upstream.announce}
+    exchanged = {rule.family for rule in (*upstream.accept, *upstream.announce)}
     return tuple(f for f in addressing.FAMILIES if f in exchanged) or fabric.families
 
 

@@ -81,11 +81,12 @@ def _advertised(fabric: Fabric, node: Node, sessions: list[Session], reach: Reac
             found.append(entry)
     if not twin:
         for u in policy.node_upstreams(fabric, node):
-            announced = {
-                family: sorted(p for p in u.announce if addressing.family_of(p) == family)
-                for family in policy.upstream_families(u, fabric)
-            }
-            found.append({"neighbor": u.neighbor or u.interface, **announced})
+            if not any(rule.ge or rule.le for rule in u.announce):
+                announced = {
+                    family: sorted(rule.prefix for rule in u.announce if rule.family == family)
+                    for family in policy.upstream_families(u, fabric)
+                }
+                found.append({"neighbor": u.neighbor or u.interface, **announced})
     return found
 
 
@@ -107,5 +108,5 @@ def _accepted(fabric: Fabric, node: Node, family: str) -> list[str]:
     """Prefixes inside of which every BGP route of the node lies; 0.0.0.0/0 and ::/0 mean the default route itself."""
     prefixes = [prefix for rule in policy.accepted(fabric, family) for prefix in rule.covers()]
     for upstream in policy.node_upstreams(fabric, node):
-        prefixes += [p for p in upstream.announce if addressing.family_of(p) == family]
+        prefixes += [rule.prefix for rule in upstream.announce if rule.family == family]
     return list(dict.fromkeys(prefixes))
