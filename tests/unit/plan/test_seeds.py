@@ -101,7 +101,9 @@ def test_two_datacenters_hear_each_other_inside_and_between_the_sites():
     assert result.nodes["dc01r01"]["underlay"]["interfaces"][0]["addresses"] == [
         {"address": "10.0.1.128/32", "peer": "10.0.128.128/32"}
     ]
-    gateway = next(n for n in instance(result, "dc01gw01")["address_families"][0]["neighbors"] if n["neighbor"] == "fabric-uplink")
+    gateway = next(
+        n for n in instance(result, "dc01gw01")["address_families"][0]["neighbors"] if n["neighbor"] == "fabric-uplink"
+    )
     assert gateway["default_originate"] is True
 
 

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which prefixes a node owns, announces and accepts: policy as data. bgp.py writes it as route maps, propagation.py follows it."""
+"""Which prefixes a node owns, announces and accepts.
+
+Policy as data: bgp.py writes it as route maps, propagation.py follows it.
+"""
 
 from __future__ import annotations
 

@@ -45,7 +45,9 @@ def _loopbacks(fabric: Fabric, node: Node, reach: Reach) -> list[dict[str, Any]]
         for name, heard in reach.loopbacks[family].items():
             interfaces = heard.interfaces.get(node.name)
             if name != node.name and interfaces:
-                found.append({"node": name, "address": fabric.nodes[name].loopbacks[family], "uplinks": list(interfaces)})
+                found.append(
+                    {"node": name, "address": fabric.nodes[name].loopbacks[family], "uplinks": list(interfaces)}
+                )
     return found
 
 
@@ -54,7 +56,9 @@ def _ecmp(fabric: Fabric, node: Node, reach: Reach) -> list[dict[str, Any]]:
     for family in fabric.families:
         routes: list[tuple[str, Heard]] = [(DEFAULT_ROUTE[family], reach.defaults[family])]
         routes += list(reach.outside[family].items())
-        routes += [(addressing.host_prefix(fabric.nodes[n].loopbacks[family]), h) for n, h in reach.loopbacks[family].items()]
+        routes += [
+            (addressing.host_prefix(fabric.nodes[n].loopbacks[family]), h) for n, h in reach.loopbacks[family].items()
+        ]
         for prefix, heard in routes:
             interfaces = heard.interfaces.get(node.name, ())
             if len(interfaces) > 1:
@@ -63,7 +67,7 @@ def _ecmp(fabric: Fabric, node: Node, reach: Reach) -> list[dict[str, Any]]:
 
 
 def _advertised(fabric: Fabric, node: Node, sessions: list[Session], reach: Reach, twin: bool) -> list[dict[str, Any]]:
-    """Per neighbour exactly what is sent; nodes of which the plan cannot know it are left out (see :func:`_predictable`)."""
+    """Per neighbour exactly what is sent; what the plan cannot know is left out (see :func:`_predictable`)."""
     found: list[dict[str, Any]] = []
     if _predictable(fabric, node, twin):
         for s in sessions:
