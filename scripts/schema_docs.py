@@ -22,7 +22,8 @@ REFERENCE = ROOT / "docs" / "reference"
 HEAD = """# Reference: fabric.yml
 
 This page is made from the schema by `scripts/schema_docs.py`; change the fragments in
-`plugins/plugin_utils/_fabric/schema/`, not this page. For completion in an editor, put this line at the head of your file:
+`plugins/plugin_utils/_fabric/schema/`, not this page. For completion in an editor, put this line at the head of
+your file:
 
     # yaml-language-server: $schema=https://github.com/routed/fabric/raw/main/docs/reference/fabric_schema.json
 
