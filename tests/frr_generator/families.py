@@ -36,6 +36,8 @@ class Families(Policy):
             for protocol in protocols
             if self.chance(0.25)
         ]
+        if afi == "ipv4" and self.chance(0.2):
+            redistribute.append({"protocol": "table", "table": self.number(100, 103), **mapped()})
         if self.newer and self.chance():
             redistribute.append({"protocol": "table-direct", "table": self.number(100, 103), **mapped()})
         for key, value in (("networks", networks), ("aggregates", aggregates), ("redistribute", redistribute)):

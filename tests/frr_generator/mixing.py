@@ -66,22 +66,7 @@ def mix(mine: Any, theirs: Any, rng: random.Random, rate: float) -> Any:
 
 
 def _identity(item: dict[str, Any]) -> tuple[Any, ...]:
-    keys = (
-        "name",
-        "afi",
-        "safi",
-        "kind",
-        "neighbor",
-        "asn",
-        "vrf",
-        "prefix",
-        "next_hop",
-        "interface",
-        "table",
-        "vni",
-        "protocol",
-    )
-    return tuple(str(item.get(key)) for key in keys if not (key == "interface" and "neighbor" in item))
+    return tuple(str(item.get(key)) for key in KEYS if not (key == "interface" and "neighbor" in item))
 
 
 def _mix_lists(mine: list[Any], theirs: list[Any], rng: random.Random, rate: float) -> list[Any]:
