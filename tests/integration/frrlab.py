@@ -147,9 +147,7 @@ class Node:
         common = f"-d -F {self.profile} -A 127.0.0.1 --log file:/var/log/frr.log"
         daemons = [*(["mgmtd"] if self.new_style else []), "zebra", "staticd", "bgpd", "bfdd"]
         # Daemons keep what they inherit: a pipe would never close.
-        lines = [
-            f"/usr/lib/frr/{d} {common}{' -s 90000000' if d == 'zebra' else ''} >/dev/null 2>&1" for d in daemons
-        ]
+        lines = [f"/usr/lib/frr/{d} {common}{' -s 90000000' if d == 'zebra' else ''} >/dev/null 2>&1" for d in daemons]
         self.run(" && ".join(lines) + " && vtysh -b")
 
     def stop_frr(self) -> None:
@@ -377,6 +375,6 @@ def established(node: Node) -> set[str]:
 
 
 def version_of(text: str) -> str:
-    """"10.3" from a running configuration."""
+    """ "10.3" from a running configuration."""
     found = re.search(r"^frr version (\d+\.\d+)", text, re.MULTILINE)
     return found.group(1) if found else ""

@@ -168,7 +168,7 @@ def _family(head: str, family: dict[str, Any]) -> list[Line]:
             body.append((inside, vni_head))
             clauses = encode_rows(VNI_ROWS, vni)
             own = automatic_route_target(head, vni_head)
-            clauses.sort(key=lambda clause: clause[1].endswith(f" {own}"))  # 8.4 ignores it while it is the only one
+            clauses.sort(key=lambda clause: clause[1].endswith(f" {own}"))  # ignored while it is the only one
             body.extend(((*inside, vni_head), join_no(*clause)) for clause in clauses)
     for option, encode in (
         ("networks", encode_network),
@@ -184,7 +184,7 @@ def _family(head: str, family: dict[str, Any]) -> list[Line]:
 
 
 def _imports(instance: dict[str, Any]) -> list[Line]:
-    """Written after every instance: FRR makes the imported VRF's instance itself when it is not there, with this ASN."""
+    """Written after every instance: FRR makes an imported VRF's instance itself where it is missing, with this ASN."""
     lines: list[Line] = []
     for family in instance.get("address_families") or []:
         head, block = instance_head(instance), f"address-family {family['afi']} {family.get('safi') or 'unicast'}"

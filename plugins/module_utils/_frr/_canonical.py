@@ -81,7 +81,7 @@ def canonical(lines: Iterable[Line], version: tuple[int, int], profile: str) -> 
     result = _joined_send_community(result)
     result = _without_default_activation(result)
     result = _without_group_copies(result)
-    result = _without_automatic_route_targets(_without_implied_med(result), version)
+    result = _without_automatic_route_targets(_without_implied_med(result))
     return _without_empty_blocks(result)
 
 
@@ -316,10 +316,8 @@ def _without_group_copies(lines: list[Line]) -> list[Line]:
     return result
 
 
-def _without_automatic_route_targets(lines: list[Line], version: tuple[int, int]) -> list[Line]:
-    """8.4 ignores a VNI's route target that is the automatic one, unless there is another besides it."""
-    if version >= NEWER:
-        return lines
+def _without_automatic_route_targets(lines: list[Line]) -> list[Line]:
+    """FRR ignores a VNI's route target that is the automatic one, unless there is another besides it."""
     ways: dict[tuple[tuple[str, ...], str], list[str]] = {}
     for context, line in lines:
         match = ROUTE_TARGET.fullmatch(line) if len(context) == 3 else None
