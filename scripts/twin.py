@@ -145,7 +145,7 @@ class Run:
             env=self.environment,
         )
         try:
-            return dict(json.loads(done.stdout))
+            return dict(report.plain(json.loads(done.stdout)))
         except ValueError as exc:
             raise StepError(done.stderr.strip() or "ansible-inventory printed nothing") from exc
 
@@ -207,8 +207,9 @@ def up(options: argparse.Namespace) -> int:
     def site_again() -> str:
         output = run.playbook("site", "--diff")
         counts = report.recap(output)
-        if not counts:
-            raise StepError(f"site.yml printed no PLAY RECAP. The whole log: {run.log}")
+        absent = sorted(set(nodes) - set(counts))
+        if absent:
+            raise StepError(f"site.yml did not run on {', '.join(absent)}. The whole log: {run.log}")
         moved = [f"{host}: changed={entry['changed']}" for host, entry in sorted(counts.items()) if entry["changed"]]
         if moved:
             tasks = "\n".join(f"- {entry}" for entry in report.changed_tasks(output))
@@ -285,7 +286,7 @@ def look(nodes: dict[str, dict[str, Any]]) -> list[list[str]]:
                 found = report.sessions(json.loads(done.stdout))
                 up_sessions = f"{sum(found.values())} of {len(found)} up"
             except ValueError:
-                up_sessions = "FRR does not answer"
+                up_sessions = "no BGP"
         addresses = [node.get("loopback", {}).get(family, "") for family in ("ipv4", "ipv6")]
         platform = node["platform"] + ("" if node.get("managed", True) else " (stand-in)")
         rows.append([name, platform, " ".join(filter(None, addresses)), up_sessions])
@@ -313,7 +314,7 @@ def summary(
     else:
         say(f"NOT GOOD: see the step that failed above, and {run.log.relative_to(ROOT)}")
     if stands:
-        first = next(iter(nodes))
+        first = min(nodes, key=lambda name: int(nodes[name]["id"]))
         say(f"It stands. Look inside:  make shell NODE={first}    (then, say, `vtysh -c 'show bgp summary'`)")
         say(f"Take it away:            make twin-down FABRIC={fabric_file}")
 
