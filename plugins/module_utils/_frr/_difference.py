@@ -1,0 +1,171 @@
+# Copyright (c) 2026 The routed.fabric contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the lines that are there to the lines that shall be: the fewest commands, in an order that breaks nothing.
+
+Private to the collection. Pure. The order:
+
+1. what refers is not yet touched: lists, route maps, BFD profiles, nd settings, static routes are added and changed in place;
+2. BGP instances that go, instances that come, and inside each instance (`_instance.py`): peers that go, groups, peers, families;
+3. what nothing refers to any more goes, users before the used.
+
+Nothing that stays equal is issued again: FRR resets sessions on some commands even when the value is the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ansible_collections.routed.fabric.plugins.module_utils._frr import _instance
+from ansible_collections.routed.fabric.plugins.module_utils._frr._slots import (
+    Place,
+    first_word,
+    place,
+    rule_of,
+    undo,
+)
+from ansible_collections.routed.fabric.plugins.module_utils._frr._tree import Context, Line
+
+# Blocks that exist when something in them does: never created or removed for their own sake.
+CONTAINERS = ("interface", "vrf", "bfd", "address-family")
+_LISTS = ("prefix-list", "access-list", "community-list", "large-community-list", "extcommunity-list")
+
+
+def difference(got: Sequence[Line], wanted: Sequence[Line]) -> list[Line]:
+    """Commands, each with the block it is given in, that turn `got` into `wanted`. Empty exactly when nothing is to do."""
+    have = _by_place(line for line in got if not _is_container(line))
+    want = _by_place(line for line in wanted if not _is_container(line))
+    additions: list[tuple[int, Line]] = []
+    removals: list[tuple[int, Line]] = []
+    early: list[Line] = []
+
+    for where, line in want.items():
+        if _in_instance(line):
+            continue
+        old = have.get(where)
+        if old is None:
+            additions.append((_rank(line), line))
+        elif old[1] != line[1]:
+            if _must_clear(old, line):
+                additions.append((_rank(line) - 1, (line[0], undo(*old))))
+            additions.append((_rank(line), line))
+    for where, line in have.items():
+        if _in_instance(line) or where in want or _goes_with_its_block(line, want):
+            continue
+        removals.append((_rank(line), (_new_context(line[0], want), undo(*line))))
+    additions, removals = _avoid_equal_entries(have, want, additions, removals)
+
+    # An entry that goes from a list that stays is a change of that list, not the removal of an object.
+    staying = {_object(line) for line in want.values()}
+    gone = [(rank, line) for rank, line in removals if _object(_taken_back(line)) not in staying]
+    changed = [(rank, line) for rank, line in removals if _object(_taken_back(line)) in staying]
+    early = [line for _, line in sorted(additions + changed, key=lambda entry: entry[0])]
+    late = [line for _, line in sorted(reversed(gone), key=lambda entry: -entry[0])]
+    return early + _instance.difference(_instances(got), _instances(wanted)) + late
+
+
+def _by_place(lines: Iterable[Line]) -> dict[Place, Line]:
+    return {place(line): line for line in lines}
+
+
+def _instances(lines: Iterable[Line]) -> list[Line]:
+    return [line for line in lines if _in_instance(line)]
+
+
+def _in_instance(line: Line) -> bool:
+    return (line[0][0] if line[0] else line[1]).startswith("router bgp ")
+
+
+def _is_container(line: Line) -> bool:
+    return first_word(line[1]) in CONTAINERS and rule_of(*line)[0] is None and not _in_instance(line)
+
+
+def _must_clear(old: Line, new: Line) -> bool:
+    slot, _ = rule_of(*new)
+    return bool(slot and slot.clear_first and not new[1].startswith("no "))
+
+
+def _goes_with_its_block(line: Line, want: dict[Place, Line]) -> bool:
+    """True for a line of a route map or BFD profile that goes whole."""
+    context = line[0]
+    if not context or first_word(context[-1]) not in ("route-map", "profile"):
+        return False
+    return place((context[:-1], context[-1])) not in want
+
+
+def _new_context(context: Context, want: dict[Place, Line]) -> Context:
+    """The block as it is called after the change: a route map's entry carries its action in its header."""
+    if len(context) == 1:
+        return (want.get(place(((), context[0])), ((), context[0]))[1],)
+    return context
+
+
+_RANKS = {"route-map": 20, "bfd": 30, "interface": 40}
+
+
+def _rank(line: Line) -> int:
+    """Objects before those that refer to them; lower is created earlier and removed later."""
+    head = line[0][0] if line[0] else line[1]
+    words = (head[3:] if head.startswith("no ") else head).split()
+    if any(word in _LISTS for word in words[1:2]):
+        return 10
+    if words[0] in _RANKS:
+        return _RANKS[words[0]]
+    return 50
+
+
+def _object(line: Line) -> tuple[str, ...]:
+    """The named object that a top-level line is a part of."""
+    head = line[0][0] if line[0] else line[1]
+    words = (head[3:] if head.startswith("no ") else head).split()
+    if words[0] == "bgp" and len(words) > 3 and words[1] in ("community-list", "large-community-list"):
+        return (words[1], words[3])
+    if words[0] == "bgp" and len(words) > 3:
+        return (words[1], words[2], words[3])
+    if words[0] == "bfd":
+        return ("bfd", line[0][1] if len(line[0]) > 1 else line[1])
+    return tuple(words[:3]) if words[0] in ("ip", "ipv6") else tuple(words[:2])
+
+
+def _taken_back(line: Line) -> Line:
+    context, text = line
+    return context, text[3:] if text.startswith("no ") else text
+
+
+def _avoid_equal_entries(
+    have: dict[Place, Line],
+    want: dict[Place, Line],
+    additions: list[tuple[int, Line]],
+    removals: list[tuple[int, Line]],
+) -> tuple[list[tuple[int, Line]], list[tuple[int, Line]]]:
+    """Take an entry away first where another number of the same list is to get its content.
+
+    FRR refuses two entries of equal content in a prefix list, and drops the second one silently in the other lists.
+    """
+    holders: dict[tuple[str, ...], Place] = {}
+    for where, line in have.items():
+        content = _content(line)
+        if content:
+            holders[content] = where
+    freed: set[Place] = set()
+    for where, line in want.items():
+        content = _content(line)
+        holder = holders.get(content) if content else None
+        if holder is not None and holder != where and have.get(where) != line:
+            freed.add(holder)
+    if not freed:
+        return additions, removals
+    first = [(9, (have[where][0], undo(*have[where]))) for where in have if where in freed]
+    undone = {line for _, line in first}
+    return first + additions, [entry for entry in removals if entry[1] not in undone]
+
+
+def _content(line: Line) -> tuple[str, ...]:
+    """(object, what an entry of a list says) or nothing."""
+    context, text = line
+    if context or " seq " not in text or text.startswith("no "):
+        return ()
+    words = text.split()
+    position = words.index("seq")
+    return (*words[:position], "seq", *words[position + 2 :])

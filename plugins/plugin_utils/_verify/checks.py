@@ -1,0 +1,73 @@
+# Copyright (c) 2026 The routed.fabric contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to the collection routed.fabric: no promise is made to code outside of it.
+"""All checks of a node, what they need to know, and how their outcome reads. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.routed.fabric.plugins.plugin_utils._verify import routing, underlay
+from ansible_collections.routed.fabric.plugins.plugin_utils._verify.result import FAILED, SKIPPED, Result
+from ansible_collections.routed.fabric.plugins.plugin_utils._verify.state import Live, Plan, family_of
+
+CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
+    underlay.link_as_planned,
+    underlay.addresses_as_planned,
+    underlay.sysctl_as_planned,
+    routing.session_up,
+    routing.bfd_up,
+    routing.ecmp,
+    routing.loopback_reachable,
+    routing.advertised_exactly,
+    routing.no_ra_route,
+    routing.no_foreign_prefix,
+)
+
+
+def questions(node: Mapping[str, Any], ping_deadline_s: float = 2.0) -> dict[str, Any]:
+    """The arguments of fabric_info that answer everything that the checks of this node ask."""
+    plan = Plan(node)
+    pings = []
+    for target in plan.verify.get("loopbacks", []):
+        source = plan.loopback(family_of(target["address"]))
+        for uplink in target["uplinks"]:
+            ping = {"address": target["address"], "interface": uplink}
+            pings.append({**ping, "source": source} if source else ping)
+    return {
+        "gather_subset": ["bgp", "rib", "advertised", "links", "addresses", "routes", "sysctl", "pings"],
+        "advertised_to": [item["neighbor"] for item in plan.verify.get("advertised", [])],
+        "sysctl": sorted(plan.underlay.get("sysctl", {})),
+        "pings": pings,
+        "ping_deadline_s": ping_deadline_s,
+    }
+
+
+def checks(info: Mapping[str, Any], node: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every result as `{check, subject, status, ok, message, hint}`; `info` is `fabric` of fabric_info."""
+    live, plan = Live(info), Plan(node)
+    return [result.as_data() for check in CHECKS for result in check(live, plan)]
+
+
+def failed_checks(info: Mapping[str, Any], node: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [result for result in checks(info, node) if result["status"] == FAILED]
+
+
+def report(results: Sequence[Mapping[str, Any]], name: str) -> str:
+    """One line if all is well; else one line a failure, with its hint below."""
+    failed = [result for result in results if result["status"] == FAILED]
+    skipped = sum(result["status"] == SKIPPED for result in results)
+    rest = f", {skipped} not judged" if skipped else ""
+    if not failed:
+        kinds = Counter(result["check"] for result in results if result["status"] != SKIPPED)
+        details = ", ".join(f"{count} {check}" for check, count in kinds.items())
+        return f"{name}: all {sum(kinds.values())} checks passed ({details}){rest}"
+    lines = [f"{name}: {len(failed)} of {len(results)} checks failed{rest}"]
+    for result in failed:
+        lines.append(f"  {result['check']} {result['subject']}: {result['message']}")
+        if result["hint"]:
+            lines.append(f"    {result['hint']}")
+    return "\n".join(lines)
