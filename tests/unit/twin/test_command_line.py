@@ -55,7 +55,8 @@ def twin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 @pytest.fixture
 def played(twin: Any, monkeypatch: pytest.MonkeyPatch) -> Played:
     result = Played(twin)
-    inventory = {"_meta": {"hostvars": {name: {"fabric_node": node} for name, node in NODES.items()}}}
+    inventory: dict[str, Any] = {"_meta": {"hostvars": {name: {"fabric_node": node} for name, node in NODES.items()}}}
+    inventory["fabric_managed"] = {"hosts": list(NODES)}
     monkeypatch.setattr(twin.Run, "playbook", result.playbook)
     monkeypatch.setattr(twin.Run, "inventory", lambda _run: inventory)
     monkeypatch.setattr(twin.Run, "command", lambda _run, *_arguments: "")
