@@ -82,6 +82,6 @@ def without_forwarding_lines(frr_conf: str) -> str:
 
 def unsaved_lines(running: str, saved: str) -> list[str]:
     """What FRR runs with and its file does not have, apart from what FRR adds by itself."""
-    own = re.compile(r"frr (version|defaults) |hostname |no (ip|ipv6) forwarding$|exit|end$|!|$")
+    own = re.compile(r"frr (version|defaults) |hostname |no (ip|ipv6) forwarding$|service integrated-vtysh-config$|exit|end$|!|$")
     there = {line.strip() for line in saved.splitlines()}
     return [line.strip() for line in running.splitlines() if not own.match(line.strip()) and line.strip() not in there]
