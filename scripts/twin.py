@@ -145,7 +145,7 @@ class Run:
             env=self.environment,
         )
         try:
-            return dict(json.loads(done.stdout))
+            return dict(report.plain(json.loads(done.stdout)))
         except ValueError as exc:
             raise StepError(done.stderr.strip() or "ansible-inventory printed nothing") from exc
 
@@ -172,6 +172,7 @@ def up(options: argparse.Namespace) -> int:
     fabric_file = options.fabric.resolve()
     run = Run(fabric_file, steps=10 if options.remove else 9)
     nodes: dict[str, dict[str, Any]] = {}
+    managed: set[str] = set()
     run.named("unnamed")
 
     def read() -> str:
@@ -182,6 +183,7 @@ def up(options: argparse.Namespace) -> int:
         if errors:
             raise StepError(f"{len(errors)} errors in {fabric_file}:\n" + "\n".join(f"- {text}" for text in errors))
         nodes.update(report.nodes_of(inventory))
+        managed.update(inventory.get("fabric_managed", {}).get("hosts", []))
         if not nodes:
             raise StepError(f"{fabric_file} has no nodes. Does it begin with `plugin: routed.fabric.fabric`?")
         run.named(next(iter(nodes.values()))["fabric"])
@@ -207,8 +209,9 @@ def up(options: argparse.Namespace) -> int:
     def site_again() -> str:
         output = run.playbook("site", "--diff")
         counts = report.recap(output)
-        if not counts:
-            raise StepError(f"site.yml printed no PLAY RECAP. The whole log: {run.log}")
+        absent = sorted(managed - set(counts))
+        if absent:
+            raise StepError(f"site.yml did not run on {', '.join(absent)}. The whole log: {run.log}")
         moved = [f"{host}: changed={entry['changed']}" for host, entry in sorted(counts.items()) if entry["changed"]]
         if moved:
             tasks = "\n".join(f"- {entry}" for entry in report.changed_tasks(output))
@@ -285,9 +288,11 @@ def look(nodes: dict[str, dict[str, Any]]) -> list[list[str]]:
                 found = report.sessions(json.loads(done.stdout))
                 up_sessions = f"{sum(found.values())} of {len(found)} up"
             except ValueError:
-                up_sessions = "FRR does not answer"
+                up_sessions = "no BGP"
         addresses = [node.get("loopback", {}).get(family, "") for family in ("ipv4", "ipv6")]
-        platform = node["platform"] + ("" if node.get("managed", True) else " (stand-in)")
+        platform = node["twin"].get("stand_in_for", node["platform"])
+        if "stand_in_for" in node["twin"]:
+            platform += " (stand-in)"
         rows.append([name, platform, " ".join(filter(None, addresses)), up_sessions])
     return rows
 
@@ -313,7 +318,7 @@ def summary(
     else:
         say(f"NOT GOOD: see the step that failed above, and {run.log.relative_to(ROOT)}")
     if stands:
-        first = next(iter(nodes))
+        first = min(nodes, key=lambda name: int(nodes[name]["id"]))
         say(f"It stands. Look inside:  make shell NODE={first}    (then, say, `vtysh -c 'show bgp summary'`)")
         say(f"Take it away:            make twin-down FABRIC={fabric_file}")
 

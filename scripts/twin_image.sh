@@ -15,6 +15,7 @@ packages+=,tcpdump,procps,kmod,ethtool,jq,less,ca-certificates
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${FABRIC_CACHE:-$HOME/.cache/routed-fabric}/twin
 inside=$here/twin_image_inside.sh
+label=routed.fabric.twin
 
 say() { printf 'twin image: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -89,26 +90,28 @@ build_image() {
             local context=$cache/$name.build
             mkdir -p "$context"
             cp "$inside" "$context/inside.sh"
-            printf 'FROM %s\nCOPY inside.sh /inside.sh\nRUN %s && %s && sh /inside.sh && rm -f /inside.sh\n' \
-                "$base" "export DEBIAN_FRONTEND=noninteractive; apt-get update" \
+            printf 'FROM %s\nLABEL %s\nCOPY inside.sh /inside.sh\nRUN %s && %s && sh /inside.sh && rm -f /inside.sh\nCMD ["/sbin/init"]\nSTOPSIGNAL SIGRTMIN+3\n' \
+                "$base" "$label=$release" "export DEBIAN_FRONTEND=noninteractive; apt-get update" \
                 "apt-get install -y --no-install-recommends ${packages//,/ } && apt-get clean" >"$context/Containerfile"
-            quietly "$cache/$name.log" podman build --network=host --isolation=chroot --tag "$image" "$context"
+            quietly "$cache/$name.log" podman build --force-rm --layers=false --network=host --isolation=chroot --tag "$image" "$context"
             rm -rf "$context"
         else
             build_tar
             say "importing it into podman as $image"
             quietly "$cache/$name.import.log" podman import --change 'CMD ["/sbin/init"]' --change 'STOPSIGNAL SIGRTMIN+3' \
-                "$tar" "$image"
+                --change "LABEL $label=$release" "$tar" "$image"
         fi
         local old
         for old in $(podman images --format '{{.Repository}}:{{.Tag}}' --filter "reference=localhost/fabric-twin"); do
             case $old in
                 "$image") ;;
-                "localhost/fabric-twin:$release-"*) podman rmi "$old" >/dev/null 2>&1 || true ;;
+                "localhost/fabric-twin:$release-"*) podman untag "$old" ;;
             esac
         done
     }
     podman tag "$image" "localhost/fabric-twin:$release"
+    # Builds without a name go once no node of a twin is made of them any more.
+    podman image prune --force --filter "label=$label" >/dev/null
 }
 
 case $what in

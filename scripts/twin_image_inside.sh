@@ -58,7 +58,8 @@ iface lo inet loopback
 source /etc/network/interfaces.d/*
 END
 
-rm -f /etc/resolv.conf /etc/hostname
+# During an image build these are mounted and cannot be removed; writing would go through to the mounted file.
 : >/etc/machine-id
-: >/etc/resolv.conf
-printf '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n' >/etc/hosts
+rm -f /etc/hostname || true
+if rm -f /etc/resolv.conf; then : >/etc/resolv.conf; fi
+if rm -f /etc/hosts; then printf '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n' >/etc/hosts; fi

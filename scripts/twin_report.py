@@ -98,6 +98,17 @@ def sessions(summary: Mapping[str, Any]) -> dict[str, bool]:
     return up
 
 
+def plain(value: Any) -> Any:
+    """A value of `ansible-inventory --list` without the marks that ansible-core puts around a plugin's strings."""
+    if isinstance(value, Mapping):
+        if set(value) == {"__ansible_unsafe"}:
+            return value["__ansible_unsafe"]
+        return {key: plain(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [plain(entry) for entry in value]
+    return value
+
+
 def nodes_of(inventory: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """`fabric_node` by host, from `ansible-inventory --list`."""
     hostvars = inventory.get("_meta", {}).get("hostvars", {})

@@ -14,17 +14,19 @@ author:
   - The routed.fabric contributors
 description:
   - Reads a fabric file (C(fabric.yml)), checks it as a whole, and makes one host of every node.
-  - Every host gets the variable C(fabric_node), which holds everything that the roles of this collection need, finished.
-  - "Groups: C(fabric) has all nodes, C(fabric_managed) and C(fabric_unmanaged) part them by whether our roles may configure them;
-    C(function_NAME), C(site_NAME), C(rack_NAME) and C(platform_NAME) follow from the file."
-  - All mistakes of a file are reported at once. ansible-core only warns when an inventory cannot be read; so that no playbook goes on
-    with half a network, the mistakes are also left in the variable C(fabric_errors) of the group C(all), and every playbook of this
-    collection begins by looking at it.
+  - Every host gets the variable C(fabric_node), which holds everything that the roles of this collection need,
+    finished.
+  - "Groups: C(fabric) has all nodes, C(fabric_managed) and C(fabric_unmanaged) part them by whether our roles may
+    configure them; C(function_NAME), C(site_NAME), C(rack_NAME) and C(platform_NAME) follow from the file."
+  - All mistakes of a file are reported at once. ansible-core only warns when an inventory cannot be read; so that no
+    playbook goes on with half a network, the mistakes are also left in the variable C(fabric_errors) of the group
+    C(all), and every playbook of this collection begins by looking at it.
 notes:
   - The reference of the file is in C(docs/reference/fabric.md), a JSON Schema for editors beside it.
-  - Files named C(fabric.yml), C(fabric.yaml) or ending in C(.fabric.yml) or C(-fabric.yml) are recognised by their name, other
-    YAML files by their key O(plugin).
-  - The variables C(fabric_name), C(fabric_nodes) and C(fabric_links) of the group C(fabric) describe the fabric as a whole.
+  - Files whose name ends in C(fabric.yml) or C(fabric.yaml) are recognised by it, other YAML files by their key
+    O(plugin).
+  - The variables C(fabric_name), C(fabric_nodes) and C(fabric_links) of the group C(fabric) describe the fabric as a
+    whole.
 requirements:
   - jsonschema
   - netaddr
@@ -39,8 +41,8 @@ options:
   twin:
     description:
       - Whether to plan the twin instead of the real network.
-      - Every node is then a container with FRR that all roles may configure; nodes that are not managed in reality have a stand-in,
-        and their interfaces the names that Linux accepts.
+      - Every node is then a container with FRR that all roles may configure; nodes that are not managed in reality
+        have a stand-in, and their interfaces the names that Linux accepts.
     type: bool
     default: false
     env:
@@ -72,10 +74,30 @@ from typing import Any, NoReturn
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
 
+from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.duplicates import duplicate_keys
 from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.errors import FabricError, MissingLibrary
 from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.planner import Plan, plan
 
+try:
+    from ansible.template import trust_as_template  # ansible-core 2.19
+except ImportError:
+    trust_as_template = str
+
 CONNECTION = "routed.fabric.twin"
+
+
+def trusted(value: Any) -> Any:
+    """The same data with its strings trusted, unless one could be a template: the plan refuses those, this makes sure.
+
+    Without trust, `ansible-inventory --list` wraps every string in a mapping with the key `__ansible_unsafe`.
+    """
+    if isinstance(value, dict):
+        return {trusted(key): trusted(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [trusted(inner) for inner in value]
+    if isinstance(value, str) and not any(marker in value for marker in ("{{", "{%", "{#")):
+        return trust_as_template(value)
+    return value
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
@@ -93,13 +115,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path, cache)
         data = loader.load_from_file(path, cache="none")
+        duplicates = duplicate_keys(Path(path).read_text(encoding="utf-8"))
         try:
-            result = plan(data, twin=self._twin(data))
+            result = plan(data, twin=self._twin(data), duplicates=duplicates)
         except FabricError as exc:
             self._refuse(path, [str(problem) for problem in exc.problems])
         except MissingLibrary as exc:
             self._refuse(path, [str(exc)])
-        self._consume_options(data)
+        # a second time, in the way that lets ansible-core trust the expressions of compose and groups
+        self._read_config_data(path)
         self._hand_over(result)
 
     def _twin(self, data: Any) -> bool:
@@ -125,14 +149,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
             self.inventory.add_group(group)
             for name in names:
                 self.inventory.add_host(name, group=group)
-        for key, value in (("fabric_name", result.name), ("fabric_nodes", list(result.nodes)), ("fabric_links", result.links)):
+        whole = {"fabric_name": result.name, "fabric_nodes": list(result.nodes), "fabric_links": result.links}
+        for key, value in trusted(whole).items():
             self.inventory.set_variable("fabric", key, value)
         strict = self.get_option("strict")
         for name, fabric_node in result.nodes.items():
-            self.inventory.set_variable(name, "fabric_node", fabric_node)
+            self.inventory.set_variable(name, "fabric_node", trusted(fabric_node))
             if twin:
-                self.inventory.set_variable(name, "ansible_connection", CONNECTION)
-                self.inventory.set_variable(name, "ansible_host", result.containers[name])
+                self.inventory.set_variable(name, "ansible_connection", trusted(CONNECTION))
+                self.inventory.set_variable(name, "ansible_host", trusted(result.containers[name]))
             variables = self.inventory.get_host(name).get_vars()
             self._set_composite_vars(self.get_option("compose"), variables, name, strict=strict)
             variables = self.inventory.get_host(name).get_vars()

@@ -10,7 +10,9 @@ COLLECTIONS = ROOT / "build" / "collections"
 
 
 def pytest_addoption(parser):
-    parser.addoption("--update", action="store_true", help="write the expected texts and golden files anew; then read the difference")
+    parser.addoption(
+        "--update", action="store_true", help="write the expected texts and golden files anew; then read the difference"
+    )
 
 
 def _link() -> None:

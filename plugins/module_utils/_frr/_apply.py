@@ -104,9 +104,10 @@ def apply_plan(plan: Plan, vtysh: Vtysh) -> tuple[Node, list[str]]:
     if not left:
         warnings = [] if outcome.accepted else [_said("FRR refused a line, but the configuration is as wanted", outcome)]
         return node, warnings
-    if not outcome.refused and not outcome.words:
-        outcome = Outcome(False, [_one_line(line) for line in left], ["(nothing; but these lines are not in effect)"])
-    raise Refused(_said("FRR refused the change", outcome) + "; " + undo_plan(plan, node, vtysh))
+    missing = mask(" | ".join(_one_line(line) for line in left))
+    raise Refused(
+        _said("FRR refused the change", outcome) + f"; not in effect: {missing}; " + undo_plan(plan, node, vtysh)
+    )
 
 
 def undo_plan(plan: Plan, node: Node, vtysh: Vtysh) -> str:

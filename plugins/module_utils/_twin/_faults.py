@@ -13,25 +13,27 @@ nftables, because the network emulator (netem) is missing from many kernels.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
-from typing import Any
 
 from ._names import netns_name
 from ._podman import Podman
 
 TABLE = "fabric_twin_fault"
+DEVICES = re.compile(r"devices? (?:= )?\{?([^{}]*?)\}? priority")
 
 Fault = tuple[str, str, str]
 """(node, interface, kind)"""
 
 
-def silenced(ruleset: dict[str, Any]) -> set[str]:
-    """The interfaces that the table of `nft -j list table netdev fabric_twin_fault` silences."""
+def silenced(table: str) -> set[str]:
+    """The interfaces that `nft list table netdev fabric_twin_fault` shows as silenced.
+
+    The text, since nft 1.0.6 (Debian 12) leaves the device out of its JSON.
+    """
     found: set[str] = set()
-    for entry in ruleset.get("nftables", []):
-        devices = entry.get("chain", {}).get("dev", [])
-        # nft prints one device as a string and several as a list.
-        found.update([devices] if isinstance(devices, str) else devices)
+    for devices in DEVICES.findall(table):
+        found.update(name.strip(' "') for name in devices.split(","))
     return found
 
 
@@ -53,9 +55,9 @@ def read(podman: Podman, nodes: dict[str, int], recorded: Iterable[Fault], fabri
     """The faults in force. `nodes`: running nodes with the PID of their init; `recorded`: what we set down before."""
     found: set[Fault] = set()
     for node, pid in nodes.items():
-        code, text = podman.try_beside(*_nft(pid), "-j", "list", "table", "netdev", TABLE)
+        code, text = podman.try_beside(*_nft(pid), "list", "table", "netdev", TABLE)
         if code == 0:
-            found |= {(node, interface, "silent") for interface in silenced(json.loads(text))}
+            found |= {(node, interface, "silent") for interface in silenced(text)}
     for node, interface, kind in recorded:
         if kind == "down" and node in nodes:
             code, text = podman.try_beside("ip", "-n", netns_name(fabric, node), "-j", "link", "show", "dev", interface)

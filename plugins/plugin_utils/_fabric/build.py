@@ -65,12 +65,12 @@ def _read_underlay(raw: dict[str, Any], problems: Problems) -> Underlay:
         mtu=raw.get("mtu", MTU_DEFAULT),
         loopback_interface=raw.get("loopback_interface", "lo"),
         profile=raw.get("profile", "datacenter"),
-        bfd=None if bfd is False else Bfd(values.get("interval", BFD_DEFAULT[0]), values.get("multiplier", BFD_DEFAULT[1])),
+        bfd=None
+        if bfd is False
+        else Bfd(values.get("interval", BFD_DEFAULT[0]), values.get("multiplier", BFD_DEFAULT[1])),
         bfd_twin=None if bfd is False else Bfd(twin.get("interval", BFD_TWIN[0]), twin.get("multiplier", BFD_TWIN[1])),
         accept=read_rules(raw.get("accept") or [], ("underlay", "accept"), problems),
     )
-
-
 
 
 class _Allocator:
@@ -220,12 +220,19 @@ def _check_sites(data: dict[str, Any], raw_nodes: dict[str, Any], problems: Prob
         site, rack = raw.get("site"), raw.get("rack")
         if site is not None and site not in sites:
             problems.add("site_unknown", ("nodes", name, "site"), site=site, known=", ".join(sites))
-        elif site is not None and rack is not None and "racks" in (sites[site] or {}) and rack not in sites[site]["racks"]:
+        elif (
+            site is not None
+            and rack is not None
+            and "racks" in (sites[site] or {})
+            and rack not in sites[site]["racks"]
+        ):
             known = ", ".join(sites[site]["racks"])
             problems.add("rack_unknown", ("nodes", name, "rack"), site=site, rack=rack, known=known)
 
 
-def _check_isolated(nodes: dict[str, Node], raw_nodes: dict[str, Any], links: tuple[Any, ...], problems: Problems) -> None:
+def _check_isolated(
+    nodes: dict[str, Node], raw_nodes: dict[str, Any], links: tuple[Any, ...], problems: Problems
+) -> None:
     if len(nodes) < 2 or problems.touches(("links",)):
         return
     linked = {end.node for link in links for end in (link.a, link.b)}
@@ -241,4 +248,6 @@ def _check_guest_prefixes(fabric: Fabric, problems: Problems) -> None:
         for key in ("loopback4", "loopback6"):
             pool = getattr(fabric.pools, key)
             if pool and addressing.overlap(prefix, pool):
-                problems.add("guest_overlaps_pool", ("guest_prefixes", index), prefix=prefix, pool=f"pools.{key}", range=pool)
+                problems.add(
+                    "guest_overlaps_pool", ("guest_prefixes", index), prefix=prefix, pool=f"pools.{key}", range=pool
+                )

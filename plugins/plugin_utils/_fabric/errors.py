@@ -25,6 +25,10 @@ RULES: dict[str, tuple[str, str]] = {
         "Templates are not allowed in a fabric file; write the value itself, or set a variable in group_vars",
     ),
     "key_type": ("the key {key} is {found}, not a string", "Put it in quotes"),
+    "duplicate_key": (
+        "the key stands there twice, and only the last one would count",
+        "Remove or rename one of the two",
+    ),
     "unknown_key": ("unknown key '{key}'", "{hint}"),
     "missing_key": ("'{key}' is missing", "{hint}"),
     "wrong_type": ("{value} is {found}, not {wanted}", "{hint}"),
@@ -39,7 +43,10 @@ RULES: dict[str, tuple[str, str]] = {
     # identity
     "id_missing": ("the node has no id", "Add 'id: {free}', which is free"),
     "id_duplicate": ("id {id} is the id of node '{other}' as well", "Use 'id: {free}', which is free"),
-    "id_outside_pool": ("id {id} lies outside of {pool} {range}, which ends at id {last}", "Use a smaller id or a larger pool"),
+    "id_outside_pool": (
+        "id {id} lies outside of {pool} {range}, which ends at id {last}",
+        "Use a smaller id or a larger pool",
+    ),
     "name_reserved": ("'{name}' is a name of Ansible's own or of a group of ours", "Give the node another name"),
     "name_case": ("the name differs from node '{other}' in upper and lower case only", "Rename one of them"),
     # allocation
@@ -53,18 +60,30 @@ RULES: dict[str, tuple[str, str]] = {
         "the node has no loopback address",
         "Add pools.loopback4 or pools.loopback6, or pin loopback4 or loopback6 here",
     ),
-    "loopback_duplicate": ("{address} is the loopback of node '{other}' as well", "Pin another address, or take the pin away"),
+    "loopback_duplicate": (
+        "{address} is the loopback of node '{other}' as well",
+        "Pin another address, or take the pin away",
+    ),
     "router_id_missing": (
         "the node has no router-id: it has no IPv4 loopback",
         "Add pools.router_id (any IPv4 prefix, it is never routed), or pin router_id here",
     ),
-    "router_id_duplicate": ("router-id {address} is the router-id of node '{other}' as well", "Pin another one, or take the pin away"),
+    "router_id_duplicate": (
+        "router-id {address} is the router-id of node '{other}' as well",
+        "Pin another one, or take the pin away",
+    ),
     # sites
     "site_unknown": ("no site '{site}'", "Use one of {known}, or add it to sites"),
     "rack_unknown": ("site '{site}' has no rack '{rack}'", "Use one of {known}, or add it to sites.{site}.racks"),
     # what a node is
-    "platform_managed": ("a node of platform {platform} cannot be managed", "Add 'managed: false'; its twin is an FRR stand-in"),
-    "override_unmanaged": ("an override on a node that is not managed has no effect", "Remove it, or set 'managed: true'"),
+    "platform_managed": (
+        "a node of platform {platform} cannot be managed",
+        "Add 'managed: false'; its twin is an FRR stand-in",
+    ),
+    "override_unmanaged": (
+        "an override on a node that is not managed has no effect",
+        "Remove it, or set 'managed: true'",
+    ),
     "originate_not_router": (
         "the node announces the default route, but is neither a router nor a border_gateway",
         "Add border_gateway to its functions, or remove default_originate",
@@ -73,7 +92,10 @@ RULES: dict[str, tuple[str, str]] = {
     # links
     "link_unknown_node": ("no node '{node}'", "Use one of {known}, or add nodes.{node}"),
     "link_to_itself": ("the link ends on its own node '{node}'", "Name the node at the other end"),
-    "interface_used_twice": ("interface '{interface}' of node '{node}' is used by {other} as well", "Use another interface; a link has two ends"),
+    "interface_used_twice": (
+        "interface '{interface}' of node '{node}' is used by {other} as well",
+        "Use another interface; a link has two ends",
+    ),
     "interface_name": (
         "'{interface}' cannot be an interface of node '{node}': Linux allows at most 15 characters and no '/'",
         "Use the name that 'ip link' shows on the node",
@@ -87,13 +109,19 @@ RULES: dict[str, tuple[str, str]] = {
         "the link has IPv4 addresses only, but the fabric has IPv6 loopbacks",
         "Add ipv6 to the link, or take ipv4 away: an unnumbered link carries both",
     ),
-    "link_family_unused": ("the link has {family} addresses, but the fabric has no {family} loopbacks", "Remove {key} from the link"),
+    "link_family_unused": (
+        "the link has {family} addresses, but the fabric has no {family} loopbacks",
+        "Remove {key} from the link",
+    ),
     "link_prefix_length": (
         "{prefix} is not the prefix of a link between two ends",
         "Use a prefix length of {lengths}, or write both addresses out",
     ),
     "link_same_address": ("both ends have {address}", "Give the ends different addresses"),
-    "link_two_networks": ("{a} and {b} are not in one network", "Use two addresses of one prefix; or leave the lengths out for point-to-point addresses"),
+    "link_two_networks": (
+        "{a} and {b} are not in one network",
+        "Use two addresses of one prefix; or leave the lengths out for point-to-point addresses",
+    ),
     "link_mixed_lengths": ("{a} and {b}: only one of them has a prefix length", "Give both a length, or neither"),
     "address_taken": ("{address} is in use by {other} as well", "Use another address"),
     # routes
@@ -104,15 +132,33 @@ RULES: dict[str, tuple[str, str]] = {
     # upstreams
     "upstream_unknown_node": ("no node '{node}'", "Use one of {known}"),
     "upstream_unmanaged": ("node '{node}' is not managed", "Use a managed node: the session is ours to configure"),
-    "upstream_own_as": ("AS {asn} is the AS of node '{node}' itself", "Use the AS number of the peer; inside the fabric use links"),
-    "upstream_family": ("{prefix} cannot be exchanged with the {family} neighbour {neighbor}", "Add a second upstream for the other family"),
-    "upstream_neighbor_scope": ("{neighbor} is link-local", "Leave 'neighbor' out: the session over the interface finds the peer itself"),
+    "upstream_own_as": (
+        "AS {asn} is the AS of node '{node}' itself",
+        "Use the AS number of the peer; inside the fabric use links",
+    ),
+    "upstream_family": (
+        "{prefix} cannot be exchanged with the {family} neighbour {neighbor}",
+        "Add a second upstream for the other family",
+    ),
+    "upstream_neighbor_scope": (
+        "{neighbor} is link-local",
+        "Leave 'neighbor' out: the session over the interface finds the peer itself",
+    ),
     "upstream_neighbor_own": ("{neighbor} is an address of node '{node}' itself", "Use the address of the peer"),
-    "upstream_neighbor_duplicate": ("node '{node}' has the neighbour {neighbor} from upstreams.{other} as well", "Merge the two"),
-    "upstream_multihop_unnumbered": ("an unnumbered session cannot take several hops", "Add 'neighbor', or remove 'multihop'"),
+    "upstream_neighbor_duplicate": (
+        "node '{node}' has the neighbour {neighbor} from upstreams.{other} as well",
+        "Merge the two",
+    ),
+    "upstream_multihop_unnumbered": (
+        "an unnumbered session cannot take several hops",
+        "Add 'neighbor', or remove 'multihop'",
+    ),
     # prefixes
     "guest_overlaps_pool": ("{prefix} overlaps {pool} {range}", "Guests and nodes need prefixes of their own"),
-    "prefix_bounds": ("{value}: ge and le must fit /{length} < ge <= le <= /{maximum}", "Correct ge and le, or leave them out"),
+    "prefix_bounds": (
+        "{value}: ge and le must fit /{length} < ge <= le <= /{maximum}",
+        "Correct ge and le, or leave them out",
+    ),
 }
 
 
@@ -169,7 +215,12 @@ class Problems:
         return any(p.path == path for p in self._found)
 
     def __iter__(self) -> Iterator[Problem]:
-        return iter(sorted(self._found, key=lambda p: [(isinstance(x, int), str(x).zfill(6) if isinstance(x, int) else x) for x in p.path]))
+        return iter(
+            sorted(
+                self._found,
+                key=lambda p: [(isinstance(x, int), str(x).zfill(6) if isinstance(x, int) else x) for x in p.path],
+            )
+        )
 
     def __len__(self) -> int:
         return len(self._found)

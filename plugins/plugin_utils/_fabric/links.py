@@ -120,7 +120,9 @@ def _check_interfaces(links: list[Link], fabric: Fabric, problems: Problems) -> 
             used[key] = link.path
             other_name = in_twin.setdefault((end.node, twin_interface(end.interface)), end.interface)
             if other_name != end.interface:
-                problems.add("interface_twin_clash", link.path, interface=end.interface, other=other_name, node=end.node)
+                problems.add(
+                    "interface_twin_clash", link.path, interface=end.interface, other=other_name, node=end.node
+                )
             linux = node.managed and node.platform in ("frr", "debian")
             if linux and ("/" in end.interface or len(end.interface) > 15):
                 problems.add("interface_name", link.path, interface=end.interface, node=end.node)
@@ -129,7 +131,7 @@ def _check_interfaces(links: list[Link], fabric: Fabric, problems: Problems) -> 
 
 
 def _check_addresses(links: list[Link], fabric: Fabric, problems: Problems) -> None:
-    """No address twice; a point-to-point address may be the loopback of its own node and stand on several of its links."""
+    """No address twice; a point-to-point address may be its node's loopback, and stand on several links of the node."""
     taken: dict[str, tuple[str, str, bool]] = {}
     for node in fabric.nodes.values():
         for address in node.loopbacks.values():
@@ -138,7 +140,9 @@ def _check_addresses(links: list[Link], fabric: Fabric, problems: Problems) -> N
         for end in (link.a, link.b):
             for text in end.addresses.values():
                 host = text.partition("/")[0]
-                node_name, where, shared = taken.setdefault(host, (end.node, format_path(link.path), link.kind == "peer"))
+                node_name, where, shared = taken.setdefault(
+                    host, (end.node, format_path(link.path), link.kind == "peer")
+                )
                 if where == format_path(link.path) and node_name == end.node:
                     continue
                 if node_name != end.node or not (shared and link.kind == "peer"):

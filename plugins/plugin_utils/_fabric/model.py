@@ -97,7 +97,7 @@ class Upstream:
     neighbor: str | None
     remote_as: int
     accept: tuple[PrefixRule, ...]
-    announce: tuple[str, ...]
+    announce: tuple[PrefixRule, ...]
     multihop: int | None
     bfd: bool
 

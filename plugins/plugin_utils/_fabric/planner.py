@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from .build import build
-from .errors import FabricError, Problems
+from .errors import FabricError, Path, Problems
 from .model import Fabric, Node
 from .numbers import NAME_PREFIX
 from .plan import groups as plan_groups
@@ -43,12 +44,13 @@ def read_fabric(data: Any) -> Fabric:
     return _read(data)[0]
 
 
-def plan(data: Any, twin: bool = False) -> Plan:
+def plan(data: Any, twin: bool = False, duplicates: Iterable[Path] = ()) -> Plan:
     """Plan a fabric file. *twin*: for the twin, in which all nodes are FRR containers.
+    *duplicates*: the paths of keys that stand twice in the file, which its data does not show.
 
     Raises FabricError with every mistake of the file, and MissingLibrary.
     """
-    fabric, live, reach = _read(data)
+    fabric, live, reach = _read(data, duplicates)
     declared = fabric
     if twin:
         fabric = twin_fabric(fabric)
@@ -56,15 +58,20 @@ def plan(data: Any, twin: bool = False) -> Plan:
         reach = simulate(fabric, live)
     return Plan(
         name=fabric.name,
-        nodes={n.name: _fabric_node(fabric, n, declared.nodes[n.name], live[n.name], reach, twin) for n in fabric.nodes.values()},
+        nodes={
+            n.name: _fabric_node(fabric, n, live[n.name], reach, declared=declared.nodes[n.name], twin=twin)
+            for n in fabric.nodes.values()
+        },
         groups=plan_groups.groups(fabric),
         links=twin_links(fabric),
         containers={name: container_name(fabric.name, name) for name in fabric.nodes},
     )
 
 
-def _read(data: Any) -> tuple[Fabric, dict[str, list[Session]], Reach]:
+def _read(data: Any, duplicates: Iterable[Path] = ()) -> tuple[Fabric, dict[str, list[Session]], Reach]:
     problems = Problems()
+    for path in duplicates:
+        problems.add("duplicate_key", path)
     good = validate(plain(data, (), problems), schema(), problems)
     fabric = build(good, problems)
     if len(problems):
@@ -101,13 +108,17 @@ def _check_unheard(fabric: Fabric, reach: Reach, problems: Problems) -> None:
 
 def _deaf(node: Node, other: Node, reach: Reach) -> bool:
     return any(
-        family in node.loopbacks and node.name not in heard[other.name].best and node.name not in reach.defaults[family].best
+        family in node.loopbacks
+        and node.name not in heard[other.name].best
+        and node.name not in reach.defaults[family].best
         for family, heard in reach.loopbacks.items()
         if other.name in heard
     )
 
 
-def _fabric_node(fabric: Fabric, node: Node, declared: Node, live: list[Session], reach: Reach, twin: bool) -> dict[str, Any]:
+def _fabric_node(
+    fabric: Fabric, node: Node, live: list[Session], reach: Reach, *, declared: Node, twin: bool
+) -> dict[str, Any]:
     finished_underlay = underlay(fabric, node, twin)
     raw_lines = list(node.frr_lines)
     result: dict[str, Any] = {
@@ -135,7 +146,9 @@ def _fabric_node(fabric: Fabric, node: Node, declared: Node, live: list[Session]
         "verify": verify(fabric, node, live, reach, twin),
         "twin": {
             "release": node.release,
-            "interfaces": [twin_interface(i["name"]) for i in finished_underlay["interfaces"] if i["kind"] != "upstream"],
+            "interfaces": [
+                twin_interface(i["name"]) for i in finished_underlay["interfaces"] if i["kind"] != "upstream"
+            ],
             **({} if declared.managed else {"stand_in_for": declared.platform}),
         },
     }

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The schema: reads the fragments beside this file and assembles them. Everything else takes the result as plain data."""
+"""The schema: reads the fragments beside this file and assembles them. All others take the result as plain data."""
 
 from __future__ import annotations
 

@@ -15,7 +15,9 @@ from .model import Fabric, Link, Node, Upstream
 _NAMES = {"ipv4": "IPv4", "ipv6": "IPv6"}
 
 
-def read_upstreams(raw_upstreams: dict[str, Any], fabric: Fabric, links: tuple[Link, ...], problems: Problems) -> tuple[Upstream, ...]:
+def read_upstreams(
+    raw_upstreams: dict[str, Any], fabric: Fabric, links: tuple[Link, ...], problems: Problems
+) -> tuple[Upstream, ...]:
     """The upstreams in the order of the file, checked."""
     upstreams: list[Upstream] = []
     for name, raw in raw_upstreams.items():
@@ -25,7 +27,9 @@ def read_upstreams(raw_upstreams: dict[str, Any], fabric: Fabric, links: tuple[L
         node = fabric.nodes.get(raw["node"])
         if node is None:
             if not problems.touches(("nodes", raw["node"])):
-                problems.add("upstream_unknown_node", (*path, "node"), node=raw["node"], known=", ".join(sorted(fabric.nodes)))
+                problems.add(
+                    "upstream_unknown_node", (*path, "node"), node=raw["node"], known=", ".join(sorted(fabric.nodes))
+                )
             continue
         upstream = Upstream(
             name=name,
@@ -35,11 +39,11 @@ def read_upstreams(raw_upstreams: dict[str, Any], fabric: Fabric, links: tuple[L
             neighbor=addressing.address(raw["neighbor"]) if raw.get("neighbor") else None,
             remote_as=raw["remote_as"],
             accept=read_rules(raw.get("accept") or [], (*path, "accept"), problems),
-            announce=tuple(addressing.prefix(p) for p in raw.get("announce") or [] if p),
+            announce=read_rules(raw.get("announce") or [], (*path, "announce"), problems),
             multihop=raw.get("multihop"),
             bfd=raw.get("bfd", False),
         )
-        _check(upstream, node, path, links, upstreams, problems)
+        _check(upstream, node, links, upstreams, problems)
         upstreams.append(upstream)
     return tuple(upstreams)
 
@@ -59,7 +63,8 @@ def read_rules(raw: list[str | None], path: Path, problems: Problems) -> tuple[a
     return tuple(rules)
 
 
-def _check(upstream: Upstream, node: Node, path: Path, links: tuple[Link, ...], others: list[Upstream], problems: Problems) -> None:
+def _check(upstream: Upstream, node: Node, links: tuple[Link, ...], others: list[Upstream], problems: Problems) -> None:
+    path: Path = ("upstreams", upstream.name)
     if not node.managed:
         problems.add("upstream_unmanaged", (*path, "node"), node=node.name)
     if upstream.remote_as == node.asn:
@@ -90,8 +95,9 @@ def _check(upstream: Upstream, node: Node, path: Path, links: tuple[Link, ...], 
                 "upstream_neighbor_duplicate", (*path, "neighbor"), node=node.name, neighbor=neighbor, other=other.name
             )
     family = addressing.family_of(neighbor)
-    exchanged = [("accept", i, r.prefix) for i, r in enumerate(upstream.accept)]
-    exchanged += [("announce", i, p) for i, p in enumerate(upstream.announce)]
-    for key, index, prefix in exchanged:
-        if addressing.family_of(prefix) != family:
-            problems.add("upstream_family", (*path, key, index), prefix=prefix, family=_NAMES[family], neighbor=neighbor)
+    for key, rules in (("accept", upstream.accept), ("announce", upstream.announce)):
+        for index, rule in enumerate(rules):
+            if rule.family != family:
+                problems.add(
+                    "upstream_family", (*path, key, index), prefix=rule.prefix, family=_NAMES[family], neighbor=neighbor
+                )

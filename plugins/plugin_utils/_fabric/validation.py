@@ -33,7 +33,7 @@ _LATER = ("guests", "segments", "overlay", "tunnels", "ceph")
 
 
 def plain(value: Any, path: Path, problems: Problems) -> Any:
-    """A copy made of Python's own types: Ansible marks strings with their origin and trust, and those marks end here."""
+    """A copy made of Python's own types: Ansible marks strings with origin and trust, and those marks end here."""
     if isinstance(value, dict):
         result = {}
         for key, inner in value.items():
@@ -77,11 +77,19 @@ def _found(value: Any) -> str:
 
 
 def _show(value: Any) -> str:
-    return "it" if isinstance(value, (dict, list)) or value is None else f"'{value}'" if isinstance(value, str) else str(value).lower()
+    return (
+        "it"
+        if isinstance(value, (dict, list)) or value is None
+        else f"'{value}'"
+        if isinstance(value, str)
+        else str(value).lower()
+    )
 
 
 def _example(schema: dict[str, Any]) -> str:
-    examples = schema.get("examples") or ([schema["enum"][0]] if schema.get("enum") else [schema["const"]] if "const" in schema else [])
+    examples = schema.get("examples") or (
+        [schema["enum"][0]] if schema.get("enum") else [schema["const"]] if "const" in schema else []
+    )
     return f"For example: {_inline(examples[0])}" if examples else "See the reference of fabric.yml"
 
 
@@ -151,7 +159,9 @@ def validate(data: Any, schema: dict[str, Any], problems: Problems) -> dict[str,
     for error in sorted(validator.iter_errors(data), key=lambda e: [str(p) for p in e.absolute_path]):
         path: Path = tuple(error.absolute_path)
         if "propertyNames" in error.absolute_schema_path:
-            problems.add("bad_name", (*path, str(error.instance)), value=error.instance, wanted=error.schema.get("x-pattern", ""))
+            problems.add(
+                "bad_name", (*path, str(error.instance)), value=error.instance, wanted=error.schema.get("x-pattern", "")
+            )
             _take_out(good, (*path, str(error.instance)))
         elif error.validator == "additionalProperties":
             for key in [k for k in error.instance if k not in error.schema.get("properties", {})]:
@@ -196,7 +206,9 @@ def _report(error: Any, path: Path, problems: Problems) -> None:
         allowed = ", ".join(limit) if error.validator == "enum" else limit
         problems.add("not_one_of", path, value=_show(value), allowed=allowed)
     elif error.validator == "pattern":
-        problems.add("bad_pattern", path, value=value, wanted=schema.get("x-pattern", "in the right form"), hint=_example(schema))
+        problems.add(
+            "bad_pattern", path, value=value, wanted=schema.get("x-pattern", "in the right form"), hint=_example(schema)
+        )
     elif error.validator == "minimum":
         problems.add("too_small", path, value=value, limit=limit)
     elif error.validator == "maximum":
@@ -215,8 +227,8 @@ def _take_out(data: Any, path: Path) -> None:
     for part in path[:-1]:
         if not isinstance(data, (dict, list)) or (isinstance(data, dict) and part not in data):
             return
-        data = data[part]
+        data = data[part]  # type: ignore[index]
     if isinstance(data, dict) and path:
         data.pop(path[-1], None)
     elif isinstance(data, list):
-        data[path[-1]] = None
+        data[int(path[-1])] = None

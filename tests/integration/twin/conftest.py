@@ -98,7 +98,8 @@ def machine() -> Iterator[Machine]:
     if os.geteuid() != 0 or shutil.which("podman") is None:
         pytest.skip("a twin needs root and podman")
     found = Machine()
-    subprocess.run([str(ROOT / "scripts" / "twin_image.sh"), "trixie"], check=True)
+    for release in ("trixie", "bookworm"):
+        subprocess.run([str(ROOT / "scripts" / "twin_image.sh"), release], check=True)
     yield found
     for fabric in found.fabrics:
         found.twin(name=fabric, state="absent")

@@ -14,7 +14,7 @@ import pytest
 
 NAME = "twintest"
 A, B, C = (f"fabric-{NAME}-{node}" for node in "abc")
-NODES = [{"name": "a"}, {"name": "b"}]
+NODES = [{"name": "a"}, {"name": "b", "release": "bookworm"}]
 LINK_AB = {"a": {"node": "a", "interface": "enp1s0"}, "b": {"node": "b", "interface": "xe-0-0-1"}, "mtu": 9000}
 LINK_BC = {"a": {"node": "b", "interface": "swp2"}, "b": {"node": "c", "interface": "enp1s0"}}
 TWO: dict[str, Any] = {"name": NAME, "nodes": NODES, "links": [LINK_AB]}
@@ -185,7 +185,7 @@ def test_a_node_that_died_comes_back(machine: Any, eventually: Any) -> None:
 
 
 def test_power(machine: Any, eventually: Any) -> None:
-    off = {**THREE, "nodes": [{"name": "a", "powered": False}, {"name": "b"}, {"name": "c"}]}
+    off = {**THREE, "nodes": [{"name": "a", "powered": False}, NODES[1], {"name": "c"}]}
     assert machine.twin(**off)["after"]["nodes"] == {"a": "off", "b": "on", "c": "on"}
     assert not machine.twin(**off)["changed"]
     assert "NO-CARRIER" in machine.link(B, "xe-0-0-1")["flags"]
@@ -224,7 +224,7 @@ def test_bad_input_touches_nothing(machine: Any) -> None:
         "links[2].a.interface: 'e/1' cannot name a Linux interface: 1 to 15 characters, no space, '/' or ':'; "
         "links[2].b.node: no node 'z' in nodes"
     )
-    result = machine.twin(**{**TWO, "nodes": [{"name": "a", "image": "localhost/no-such"}, {"name": "b"}]})
+    result = machine.twin(**{**TWO, "nodes": [{"name": "a", "image": "localhost/no-such"}, NODES[1]]})
     assert result["msg"].startswith("No image localhost/no-such on this machine")
     result = machine.twin(name="nosuch")
     assert result["msg"] == "nodes: left out, but no twin 'nosuch' stands whose nodes could be kept"

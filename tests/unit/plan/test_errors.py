@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.routed.fabric.plugins.plugin_utils._fabric import errors, planner
+from ansible_collections.routed.fabric.plugins.plugin_utils._fabric import duplicates, errors, planner
 
 CASES = sorted((Path(__file__).parent / "errors").glob("*.yml"))
 
 
 def problems_of(path: Path) -> list[errors.Problem]:
     with pytest.raises(errors.FabricError) as caught:
-        planner.plan(yaml.safe_load(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        planner.plan(yaml.safe_load(text), duplicates=duplicates.duplicate_keys(text))
     return caught.value.problems
 
 

@@ -89,5 +89,9 @@ def test_errors_of_a_broken_fabric() -> None:
     }
 
 
+def test_marks_of_plugin_strings_are_taken_off() -> None:
+    assert report.plain({"a": [{"__ansible_unsafe": "x"}, 1]}) == {"a": ["x", 1]}
+
+
 def test_table() -> None:
     assert report.table([["node", "up"], ["pve1", "2 of 2"]]) == "node  up\npve1  2 of 2"

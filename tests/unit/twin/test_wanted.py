@@ -116,13 +116,26 @@ def test_silent_faults_are_one_transaction() -> None:
     assert text.splitlines()[:3] == [
         "delete table netdev fabric_twin_fault",
         "add table netdev fabric_twin_fault",
-        ("add chain netdev fabric_twin_fault ingress0 "
-        '{ type filter hook ingress device "swp1" priority -500; policy drop; }'),
+        (
+            "add chain netdev fabric_twin_fault ingress0 "
+            '{ type filter hook ingress device "swp1" priority -500; policy drop; }'
+        ),
     ]
     assert len(text.splitlines()) == 6
     assert _faults.commands(set(), exists=True) == "delete table netdev fabric_twin_fault\n"
-    ruleset = {"nftables": [{"metainfo": {}}, {"table": {}}, {"chain": {"dev": "swp1"}}, {"chain": {"dev": ["swp2"]}}]}
-    assert _faults.silenced(ruleset) == {"swp1", "swp2"}
+
+
+@pytest.mark.parametrize(
+    ("devices", "expected"),
+    [
+        ('device "xe-0-0-1"', {"xe-0-0-1"}),
+        ('devices = { "swp1", "swp2" }', {"swp1", "swp2"}),
+        ("devices = { swp1 }", {"swp1"}),
+    ],
+)
+def test_silenced_interfaces_are_read(devices: str, expected: set[str]) -> None:
+    chain = f"  chain ingress0 {{\n    type filter hook ingress {devices} priority -500; policy drop;\n  }}\n"
+    assert _faults.silenced(f"table netdev fabric_twin_fault {{\n{chain}}}\n") == expected
 
 
 def test_a_wait_says_what_is_missing() -> None:

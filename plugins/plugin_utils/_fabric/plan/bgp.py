@@ -35,7 +35,9 @@ def frr_config(fabric: Fabric, node: Node, sessions: list[Session]) -> dict[str,
     config: dict[str, Any] = {
         "router_id": {"ipv4": node.router_id},
         "protocol_route_maps": [
-            {"afi": family, "protocol": "bgp", "route_map": _source(family)} for family in fabric.families if family in node.loopbacks
+            {"afi": family, "protocol": "bgp", "route_map": _source(family)}
+            for family in fabric.families
+            if family in node.loopbacks
         ],
         "prefix_lists": policies.prefix_lists,
         "as_path_lists": [{"name": _LOCAL, "entries": [{"sequence": 10, "action": "permit", "regex": "^$"}]}],
@@ -70,7 +72,7 @@ def _source(family: str) -> str:
 
 def _aggregates(node: Node, upstreams: list[Upstream]) -> list[str]:
     own = {addressing.host_prefix(address) for address in node.loopbacks.values()}
-    return [p for p in dict.fromkeys(p for u in upstreams for p in u.announce) if p not in own]
+    return [p for p in dict.fromkeys(rule.prefix for u in upstreams for rule in u.announce) if p not in own]
 
 
 def _unnumbered(sessions: list[Session], upstreams: list[Upstream]) -> list[str]:
@@ -156,7 +158,9 @@ class _Policies:
         elif policy.refuses_default(node):
             listed = f"{NAME_PREFIX}import-{family}"
             self._prefix_list(listed, family, rules, "all prefixes of the fabric except the default route")
-        self._route_map(f"{NAME_PREFIX}import-{family}", {"match": {_MATCH[family]: listed}, "set": {"comm_list_delete": _OUTSIDE}})
+        self._route_map(
+            f"{NAME_PREFIX}import-{family}", {"match": {_MATCH[family]: listed}, "set": {"comm_list_delete": _OUTSIDE}}
+        )
 
     def _from_host(self, fabric: Fabric, peer: Node, family: str) -> None:
         name = _from_name(peer.name, family)
@@ -165,7 +169,7 @@ class _Policies:
 
     def _upstream(self, upstream: Upstream, family: str) -> None:
         accept = [r for r in upstream.accept if r.family == family]
-        announce = [PrefixRule(p) for p in upstream.announce if addressing.family_of(p) == family]
+        announce = [r for r in upstream.announce if r.family == family]
         name_in, name_out = (_upstream_name(upstream, direction, family) for direction in ("in", "out"))
         self._prefix_list(name_in, family, accept, f"accepted from {upstream.name}")
         self._prefix_list(name_out, family, announce, f"announced to {upstream.name}")
@@ -189,8 +193,6 @@ def _upstream_name(upstream: Upstream, direction: str, family: str) -> str:
 
 def _instance(fabric: Fabric, node: Node, sessions: list[Session], upstreams: list[Upstream]) -> dict[str, Any]:
     """One `router bgp`. What differs between the profiles is written out, so that a running FRR may have either."""
-    groups = list(dict.fromkeys(s.group for s in sessions))
-    first = {group: next(s for s in sessions if s.group == group) for group in groups}
     return {
         "asn": node.asn,
         "vrf": "default",
@@ -205,10 +207,20 @@ def _instance(fabric: Fabric, node: Node, sessions: list[Session], upstreams: li
         # depend on which came first, or what is advertised could not be predicted
         "bestpath": {"as_path_multipath_relax": True, "compare_router_id": True},
         "timers": dict(BGP_TIMERS),
-        "peer_groups": [_peer_group(node, group, first[group]) for group in groups],
+        "peer_groups": [_peer_group(node, *item) for item in _first_of_groups(sessions).items()],
         "neighbors": [_neighbor(s) for s in sessions] + [_upstream_neighbor(u) for u in upstreams],
-        "address_families": [_address_family(fabric, node, family, sessions, first, upstreams) for family in _families(fabric, upstreams)],
+        "address_families": [
+            _address_family(fabric, node, family, sessions, upstreams) for family in _families(fabric, upstreams)
+        ],
     }
+
+
+def _first_of_groups(sessions: list[Session]) -> dict[str, Session]:
+    """Peer group to its first session: in what a group settles, all its sessions are alike."""
+    first: dict[str, Session] = {}
+    for session in sessions:
+        first.setdefault(session.group, session)
+    return first
 
 
 def _families(fabric: Fabric, upstreams: list[Upstream]) -> list[str]:
@@ -252,11 +264,15 @@ def _upstream_neighbor(upstream: Upstream) -> dict[str, Any]:
 
 
 def _address_family(
-    fabric: Fabric, node: Node, family: str, sessions: list[Session], first: dict[str, Session], upstreams: list[Upstream]
+    fabric: Fabric,
+    node: Node,
+    family: str,
+    sessions: list[Session],
+    upstreams: list[Upstream],
 ) -> dict[str, Any]:
     networks = policy.own(node, family) + [p for p in _aggregates(node, upstreams) if addressing.family_of(p) == family]
     neighbors: list[dict[str, Any]] = []
-    for group, session in first.items():
+    for group, session in _first_of_groups(sessions).items():
         if family in session.families:
             neighbors.append(_group_policy(fabric, node, group, session, family))
     for session in sessions:
@@ -268,7 +284,9 @@ def _address_family(
                 {
                     "neighbor": upstream.neighbor or upstream.interface,
                     "activate": True,
-                    "route_map": {direction: _upstream_name(upstream, direction, family) for direction in ("in", "out")},
+                    "route_map": {
+                        direction: _upstream_name(upstream, direction, family) for direction in ("in", "out")
+                    },
                     "soft_reconfiguration_inbound": True,
                 }
             )

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which prefixes a node owns, announces and accepts: policy as data. bgp.py writes it as route maps, propagation.py follows it."""
+"""Which prefixes a node owns, announces and accepts.
+
+Policy as data: bgp.py writes it as route maps, propagation.py follows it.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,7 @@ def upstream_families(upstream: Upstream, fabric: Fabric) -> tuple[str, ...]:
     """The families of a session with an upstream: the neighbour's own, or those of what is exchanged."""
     if upstream.neighbor:
         return (addressing.family_of(upstream.neighbor),)
-    exchanged = {r.family for r in upstream.accept} | {addressing.family_of(p) for p in upstream.announce}
+    exchanged = {rule.family for rule in (*upstream.accept, *upstream.announce)}
     return tuple(f for f in addressing.FAMILIES if f in exchanged) or fabric.families
 
 

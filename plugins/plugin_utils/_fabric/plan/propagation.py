@@ -35,7 +35,11 @@ class Route:
         return self.session is not None and self.session.internal
 
     def same_cost(self, other: Route) -> bool:
-        return (self.session is None, len(self.as_path), self.internal) == (other.session is None, len(other.as_path), other.internal)
+        return (self.session is None, len(self.as_path), self.internal) == (
+            other.session is None,
+            len(other.as_path),
+            other.internal,
+        )
 
 
 @dataclass

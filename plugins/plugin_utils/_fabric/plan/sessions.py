@@ -81,10 +81,8 @@ def _session(fabric: Fabric, near: End, far: End, families: tuple[str, ...], add
 
 def _group(fabric: Fabric, node: Node, peer: Node, families: tuple[str, ...], bfd: bool) -> str:
     """The peer group. Sessions that differ in what a group settles are in different groups."""
-    if node.is_router:
-        name = "routers" if peer.is_router else "hosts"
-    else:
-        name = "uplink" if peer.is_router else "peers"
+    towards_router, towards_host = ("routers", "hosts") if node.is_router else ("uplink", "peers")
+    name = towards_router if peer.is_router else towards_host
     if node.asn == peer.asn:
         name += "-internal"
     if families != fabric.families:

@@ -15,7 +15,7 @@ from ..model import End, Fabric, Link
 
 
 def twin_interface(name: str) -> str:
-    """A name that Linux accepts: ``xe-0/0/1`` becomes ``xe-0-0-1``; at most 15 characters, a longer one ends in a digest."""
+    """A name that Linux accepts: ``xe-0/0/1`` becomes ``xe-0-0-1``; one of more than 15 characters ends in a digest."""
     short = re.sub(r"[^A-Za-z0-9_.-]", "-", name)
     if len(short) > 15:
         short = short[:10] + "-" + hashlib.sha256(name.encode()).hexdigest()[:4]

@@ -16,11 +16,16 @@ from . import policy
 
 def loopback(fabric: Fabric, node: Node) -> dict[str, str]:
     """The interface and its addresses; a family that the node does not have is missing."""
-    return {"interface": fabric.underlay.loopback_interface, **{f: host_prefix(node.loopbacks[f]) for f in FAMILIES if f in node.loopbacks}}
+    return {
+        "interface": fabric.underlay.loopback_interface,
+        **{f: host_prefix(node.loopbacks[f]) for f in FAMILIES if f in node.loopbacks},
+    }
 
 
 def underlay(fabric: Fabric, node: Node, twin: bool) -> dict[str, Any]:
-    interfaces = [_interface(link, near, far) for link in fabric.links for near, far in _ends(link) if near.node == node.name]
+    interfaces = [
+        _interface(link, near, far) for link in fabric.links for near, far in _ends(link) if near.node == node.name
+    ]
     interfaces += _upstream_interfaces(fabric, node)
     return {
         "mtu": fabric.underlay.mtu,
@@ -37,7 +42,9 @@ def _interface(link: Link, near: End, far: End) -> dict[str, Any]:
     addresses = []
     for family in link.families:
         if link.kind == "peer":
-            addresses.append({"address": host_prefix(near.addresses[family]), "peer": host_prefix(far.addresses[family])})
+            addresses.append(
+                {"address": host_prefix(near.addresses[family]), "peer": host_prefix(far.addresses[family])}
+            )
         else:
             addresses.append({"address": near.addresses[family]})
     return {
@@ -58,7 +65,10 @@ def _upstream_interfaces(fabric: Fabric, node: Node) -> list[dict[str, Any]]:
             known = found.setdefault(upstream.interface, [])
             known += [a for a in upstream.addresses if a not in known]
     # the MTU of a network that is not ours: Ethernet's
-    return [{"name": name, "mtu": 1500, "addresses": [{"address": a} for a in addresses], "kind": "upstream"} for name, addresses in found.items()]
+    return [
+        {"name": name, "mtu": 1500, "addresses": [{"address": a} for a in addresses], "kind": "upstream"}
+        for name, addresses in found.items()
+    ]
 
 
 def _sysctl(interfaces: list[str], twin: bool) -> dict[str, str]:

@@ -45,7 +45,9 @@ def _loopbacks(fabric: Fabric, node: Node, reach: Reach) -> list[dict[str, Any]]
         for name, heard in reach.loopbacks[family].items():
             interfaces = heard.interfaces.get(node.name)
             if name != node.name and interfaces:
-                found.append({"node": name, "address": fabric.nodes[name].loopbacks[family], "uplinks": list(interfaces)})
+                found.append(
+                    {"node": name, "address": fabric.nodes[name].loopbacks[family], "uplinks": list(interfaces)}
+                )
     return found
 
 
@@ -54,7 +56,9 @@ def _ecmp(fabric: Fabric, node: Node, reach: Reach) -> list[dict[str, Any]]:
     for family in fabric.families:
         routes: list[tuple[str, Heard]] = [(DEFAULT_ROUTE[family], reach.defaults[family])]
         routes += list(reach.outside[family].items())
-        routes += [(addressing.host_prefix(fabric.nodes[n].loopbacks[family]), h) for n, h in reach.loopbacks[family].items()]
+        routes += [
+            (addressing.host_prefix(fabric.nodes[n].loopbacks[family]), h) for n, h in reach.loopbacks[family].items()
+        ]
         for prefix, heard in routes:
             interfaces = heard.interfaces.get(node.name, ())
             if len(interfaces) > 1:
@@ -63,7 +67,7 @@ def _ecmp(fabric: Fabric, node: Node, reach: Reach) -> list[dict[str, Any]]:
 
 
 def _advertised(fabric: Fabric, node: Node, sessions: list[Session], reach: Reach, twin: bool) -> list[dict[str, Any]]:
-    """Per neighbour exactly what is sent; nodes of which the plan cannot know it are left out (see :func:`_predictable`)."""
+    """Per neighbour exactly what is sent; what the plan cannot know is left out (see :func:`_predictable`)."""
     found: list[dict[str, Any]] = []
     if _predictable(fabric, node, twin):
         for s in sessions:
@@ -81,11 +85,12 @@ def _advertised(fabric: Fabric, node: Node, sessions: list[Session], reach: Reac
             found.append(entry)
     if not twin:
         for u in policy.node_upstreams(fabric, node):
-            announced = {
-                family: sorted(p for p in u.announce if addressing.family_of(p) == family)
-                for family in policy.upstream_families(u, fabric)
-            }
-            found.append({"neighbor": u.neighbor or u.interface, **announced})
+            if not any(rule.ge or rule.le for rule in u.announce):
+                announced = {
+                    family: sorted(rule.prefix for rule in u.announce if rule.family == family)
+                    for family in policy.upstream_families(u, fabric)
+                }
+                found.append({"neighbor": u.neighbor or u.interface, **announced})
     return found
 
 
@@ -107,5 +112,5 @@ def _accepted(fabric: Fabric, node: Node, family: str) -> list[str]:
     """Prefixes inside of which every BGP route of the node lies; 0.0.0.0/0 and ::/0 mean the default route itself."""
     prefixes = [prefix for rule in policy.accepted(fabric, family) for prefix in rule.covers()]
     for upstream in policy.node_upstreams(fabric, node):
-        prefixes += [p for p in upstream.announce if addressing.family_of(p) == family]
+        prefixes += [rule.prefix for rule in upstream.announce if rule.family == family]
     return list(dict.fromkeys(prefixes))

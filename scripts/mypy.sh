@@ -1,0 +1,10 @@
+#!/bin/bash
+# Types, checked under the names that Ansible imports the files by.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/../build/collections"
+packages=()
+for part in inventory connection filter modules module_utils plugin_utils; do
+  compgen -G "ansible_collections/routed/fabric/plugins/$part/*" >/dev/null &&
+    packages+=(-p "ansible_collections.routed.fabric.plugins.$part")
+done
+exec mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache "${packages[@]}"
