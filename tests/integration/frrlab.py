@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-COLLECTIONS = CHECKOUT / "build" / "collections"
 WRITABLE = ("/etc/frr", "/run", "/tmp", "/var/log", "/var/lib/frr", "/var/tmp", "/etc/pve", "/root")
 
 # PID 1 of a node reaps what FRR's daemons leave (they daemonise) and waits to be killed.
@@ -36,6 +35,7 @@ from ansible.module_utils import basic
 basic._ANSIBLE_ARGS = sys.stdin.buffer.read()
 if hasattr(basic, "_ANSIBLE_PROFILE"):
     basic._ANSIBLE_PROFILE = "legacy"
+{hook}
 runpy.run_module("ansible_collections.routed.fabric.plugins.modules.frr_bgp", run_name="__main__", alter_sys=True)
 """
 
@@ -77,14 +77,14 @@ class Node:
         for place in WRITABLE:
             if (self.root / place.lstrip("/")).is_dir():
                 binds.append(f"mount -t tmpfs tmpfs {self.root}{place}")
+        here = f"{self.root}/tmp/collections/ansible_collections/routed/fabric"
         script = "\n".join(
             [
                 "set -e",
                 "mount --make-rprivate /",
                 *binds,
-                f"mkdir -p {self.root}/tmp/collections {self.root}/tmp/ansible/ansible {self.root}/run/frr",
-                f"mount --rbind {COLLECTIONS.resolve()} {self.root}/tmp/collections",
-                f"mount --bind {CHECKOUT} {self.root}/tmp/collections/ansible_collections/routed/fabric",
+                f"mkdir -p {here} {self.root}/tmp/ansible/ansible {self.root}/run/frr",
+                f"mount --bind {CHECKOUT} {here}",
                 f"mount --bind {_ansible_package()} {self.root}/tmp/ansible/ansible",
                 f"mount -t proc proc {self.root}/proc",
                 f"mount -t sysfs sysfs {self.root}/sys",
@@ -144,7 +144,7 @@ class Node:
         self.write("/etc/frr/frr.conf", config)
         self.write("/etc/frr/vtysh.conf", "service integrated-vtysh-config\n")
         self.write("/etc/frr/daemons", "bgpd=yes\nbfdd=yes\n")
-        common = f"-d -F {self.profile} -A 127.0.0.1"
+        common = f"-d -F {self.profile} -A 127.0.0.1 --log file:/var/log/frr.log"
         daemons = [*(["mgmtd"] if self.new_style else []), "zebra", "staticd", "bgpd", "bfdd"]
         # Daemons keep what they inherit: a pipe would never close.
         lines = [f"/usr/lib/frr/{d} {common}{' -s 90000000' if d == 'zebra' else ''} >/dev/null 2>&1" for d in daemons]
@@ -179,13 +179,17 @@ class Node:
                 found.update({f"{vrf} {n}": v for n, v in members.items() if isinstance(v, dict) and "bgpState" in v})
         return found
 
-    def module(self, args: Mapping[str, Any], check: bool = False, diff: bool = True, **extra: Any) -> dict[str, Any]:
-        """Call `frr_bgp` inside the node as Ansible does. Returns its JSON result, failed or not."""
-        arguments = dict(args, _ansible_check_mode=check, _ansible_diff=diff, **extra)
+    def module(self, args: Mapping[str, Any], check: bool = False, hook: str = "") -> dict[str, Any]:
+        """Call `frr_bgp` inside the node as Ansible does. Returns its JSON result, failed or not.
+
+        hook: Python that runs before the module, in its process.
+        """
+        arguments = dict(args, _ansible_check_mode=check, _ansible_diff=True)
         done = subprocess.run(
             self.argv(
-                "env", "PYTHONPATH=/tmp/collections:/tmp/ansible", "PYTHONDONTWRITEBYTECODE=1", "python3", "-c", CALL
-            ),
+                "env", "PYTHONPATH=/tmp/collections:/tmp/ansible", "PYTHONDONTWRITEBYTECODE=1", "python3", "-c",
+                CALL.replace("{hook}", hook),
+            ),  # fmt: skip
             input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
             capture_output=True,
             text=True,
@@ -225,7 +229,7 @@ def link(a: Node, a_interface: str, b: Node, b_interface: str) -> None:
     b.run(f"ip link set dev {b_interface} up")
 
 
-DUT_ASN = 4200000011
+DUT_ASN = 65001  # that of the generated configurations
 PEER_ASN = {"p1": 4200000001, "p2": 4200000002, "p3": DUT_ASN}
 
 HEAD = """frr defaults {profile}
@@ -282,6 +286,8 @@ class Lab:
                 f"ip route add 10.255.0.{number}/32 via 10.{number}.0.0;"
                 f"ip -6 route add 2001:db8:255::{number}/128 via 2001:db8:{number}::"
             )
+        for number in range(3):  # what generated configurations call unnumbered neighbours and next hops; nobody answers
+            dut.run(f"ip link add dum{number} type bridge && ip link set dev dum{number} up")
         dut.run("ip addr add 10.255.0.9/32 dev lo; ip addr add 2001:db8:255::9/128 dev lo")
         dut.start_frr(HEAD.format(profile=self.profile, name="dut"))
         for number in (1, 2, 3):
@@ -331,6 +337,18 @@ def peer_config(number: int, profile: str) -> str:
         if afi == "ipv6 unicast":
             lines.append(f"  network 2001:db8:f::{number}/128")
         lines.append(" exit-address-family")
+    lines += ["exit", "bfd"]
+    # FRR 10.3 holds a numbered session in Idle until its BFD session is up, and a peer met by `listen range` has none before.
+    # So the peers answer BFD on their own, whether or not the device under test uses it.
+    for local, remote in (
+        (f"10.{number}.0.0", f"10.{number}.0.1"),
+        (f"2001:db8:{number}::", f"2001:db8:{number}::1"),
+        (f"10.255.0.{number}", "10.255.0.9"),
+        (f"2001:db8:255::{number}", "2001:db8:255::9"),
+    ):
+        lines.append(f" peer {remote} multihop local-address {local}")
+        if "255" not in local:
+            lines.append(f" peer {remote} local-address {local} interface nu{number}")
     return "\n".join([*lines, "exit", ""])
 
 

@@ -162,8 +162,8 @@ class _Instance:
     # 3. the rest, slot by slot
 
     def _compare(self) -> tuple[list[Line], list[tuple[Line, Line]], list[Line]]:
-        self._activate_what_will_be_active()
         missing = [line for where, line in self.want.items() if where not in self.have]
+        missing += self._not_active_by_default()
         changed = [
             (self.have[where], line)
             for where, line in self.want.items()
@@ -172,15 +172,19 @@ class _Instance:
         surplus = [line for where, line in self.have.items() if where not in self.want]
         return missing, changed, surplus
 
-    def _activate_what_will_be_active(self) -> None:
-        """A peer or group that comes is active in IPv4 at once, if the instance says so by default."""
+    def _not_active_by_default(self) -> list[Line]:
+        """A peer or group that comes is active in IPv4 at once if the instance says so by default; here: who shall not be."""
         if not _default_ipv4(self.header, list(self.want.values())):
-            return
+            return []
         known = _Peers(list(self.have.values())).defined
-        for name in self.after.defined:
-            if name not in known and name not in self.after.group_of:
-                line = ((self.header, IPV4), f"neighbor {name} activate")
-                self.have[place(line)] = line
+        context = (self.header, IPV4)
+        return [
+            (context, f"no neighbor {name} activate")
+            for name in self.after.defined
+            if name not in known
+            and name not in self.after.group_of
+            and place((context, f"neighbor {name} activate")) not in self.want
+        ]
 
     def _take_back(self, surplus: Sequence[Line]) -> None:
         removed_groups = self.before.groups - self.after.groups

@@ -143,9 +143,9 @@ TABLE: tuple[Slot, ...] = (
     _slot("address-family", r"(advertise) (ipv4|ipv6) (unicast)", clear_to_shrink=True),
     _slot("address-family", r"(dup-addr-detection max-moves)"),
     _slot("address-family", r"(dup-addr-detection freeze)"),
-    _slot("address-family", r"(rd)", "no rd"),
+    _slot("address-family", r"(rd)"),
     _slot("address-family", r"(flooding)"),
-    _slot("vni", r"(rd)", "no rd"),
+    _slot("vni", r"(rd)"),
 )  # fmt: skip
 
 
