@@ -12,8 +12,8 @@ version_added: 0.1.0
 author:
   - The routed.fabric contributors (@routed-fabric)
 description:
-  - Brings the routing configuration of one node to what is given, as one transaction with C(vtysh). Lines that differ are
-    changed in their place; a session that a change does not concern stays up, and FRR is never restarted.
+  - Brings the routing configuration of one node to what is given, in one transaction with C(vtysh). Lines that differ
+    are changed in their place; a session that a change does not concern stays up, and FRR is never restarted.
   - It owns the listed BGP instances whole, the listed policy objects, BFD profiles and static routes, the router
     advertisement settings of the listed interfaces, and every object whose name begins with O(name_prefix). Every other
     line of the configuration stays as it is.

@@ -17,6 +17,7 @@ from ._wanted import Container, Steps, Twin, foreign, steps
 
 PARALLEL = 4
 STOP_TIMEOUT_S = 15
+SETTLED = ("configured", "created", "exited", "running", "stopped")
 SYSTEM_STATES = ("running", "degraded")
 """What systemd calls itself when it has nothing left to start."""
 
@@ -96,6 +97,7 @@ class Lifecycle:
                     entry["Pid"] if running else 0,
                     entry["ImageID"],
                     labels.get("fabric.specification", ""),
+                    entry["State"] in SETTLED,
                 )
         return found
 
@@ -121,6 +123,7 @@ class Lifecycle:
     def _change(self, twin: Twin, got: dict[str, Container], todo: Steps) -> None:
         """Power off, cable, power on: links are complete before any init runs."""
         names = set(twin.nodes) | set(got)
+        self._settle({name for name in todo.start if not got[name].settled})
         dark = sorted({*todo.cycle, *todo.stop, *(name for name in todo.remove if got[name].running)})
         if dark:
             self._parallel(lambda name: self._stop(got[name].identifier), dark)
@@ -172,6 +175,20 @@ class Lifecycle:
             *self.podman.host.container_options,
             node.image,
         )
+
+    def _settle(self, names: set[str]) -> None:
+        """End what was left between running and stopped; podman starts nothing that is in between."""
+        for name in names:
+            self.podman.try_beside(*self.podman.podman("kill", "--signal=KILL", container_name(self.fabric, name)))
+
+        def missing() -> str:
+            got = self._containers(self.podman.containers(f"label=fabric={self.fabric}"))
+            return ", ".join(sorted(name for name in names if name in got and not got[name].settled))
+
+        if names:
+            wait_until(
+                missing, STOP_TIMEOUT_S, f"The end of containers of the twin '{self.fabric}' that were being stopped"
+            )
 
     def _stop(self, identifier: str) -> None:
         self.podman.run("stop", f"--time={STOP_TIMEOUT_S}", identifier)

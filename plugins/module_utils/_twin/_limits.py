@@ -20,7 +20,7 @@ AT_LEAST: Values = {
 }
 
 
-def to_raise(current: Mapping[str, int], wanted: Mapping[str, int] = AT_LEAST) -> Values:
+def to_raise(current: Mapping[str, int], wanted: Mapping[str, int]) -> Values:
     """The limits that are too low, with what they become."""
     return {name: value for name, value in wanted.items() if name in current and current[name] < value}
 

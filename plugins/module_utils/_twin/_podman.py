@@ -54,7 +54,7 @@ def detect(mountinfo: str, systemd: bool, may_raise: bool, nofile: int, nproc: i
     """
     cgroup_types = []
     for line in mountinfo.splitlines():
-        left, _, right = line.partition(" - ")
+        left, _dash, right = line.partition(" - ")
         if left.split()[4] == "/sys/fs/cgroup":
             cgroup_types.append(right.split()[0])
     unified = cgroup_types[-1:] == ["cgroup2"]
@@ -98,10 +98,15 @@ class Podman:
 
     def command(self, arguments: Sequence[str]) -> list[str]:
         """The command line of one podman call, for those that must exec it themselves."""
-        return [*self.prefix, "podman", *self.host.global_options, *arguments]
+        return [*self.prefix, *self.podman(*arguments)]
 
     def run(self, *arguments: str) -> str:
-        return self.beside("podman", *self.host.global_options, *arguments)
+        """Run podman; its stdout. Raises with podman's words when it fails."""
+        return self.beside(*self.podman(*arguments))
+
+    def podman(self, *arguments: str) -> list[str]:
+        """A podman command line for `beside` and `try_beside`."""
+        return ["podman", *self.host.global_options, *arguments]
 
     def beside(self, *command: str, check: bool = True, stdin: str | None = None) -> str:
         """Run a program in podman's mount namespace; its stdout. With `check`, a failure raises with its own words."""
@@ -137,13 +142,11 @@ class Podman:
 
     def pid(self, container: str) -> int:
         """The PID of a container's init; 0 when it does not run."""
-        code, text = self.try_beside(
-            "podman", *self.host.global_options, "container", "inspect", "--format={{.State.Pid}}", container
-        )
+        code, text = self.try_beside(*self.podman("container", "inspect", "--format={{.State.Pid}}", container))
         return int(text) if code == 0 else 0
 
     def image_id(self, image: str) -> str | None:
-        code, text = self.try_beside("podman", *self.host.global_options, "image", "inspect", "--format={{.Id}}", image)
+        code, text = self.try_beside(*self.podman("image", "inspect", "--format={{.Id}}", image))
         return text.strip() if code == 0 else None
 
 

@@ -102,7 +102,7 @@ def raise_limits() -> list[str]:
     with _limits_lock():
         record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         current = _limits.read()
-        raised = _limits.to_raise(current)
+        raised = _limits.to_raise(current, _limits.AT_LEAST)
         if raised:
             record = _limits.merged(record, current, raised)
             _write(path, json.dumps(record))

@@ -100,6 +100,8 @@ class Container:
     pid: int
     image_id: str
     specification: str
+    settled: bool = True
+    """Not in between, as after a `podman stop` that was interrupted."""
 
 
 @dataclass(frozen=True)

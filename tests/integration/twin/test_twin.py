@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[3]
 NAME = "twintest"
 A, B, C = (f"fabric-{NAME}-{node}" for node in "abc")
 NODES = [{"name": "a"}, {"name": "b", "release": "bookworm"}]
@@ -182,6 +185,18 @@ def test_a_node_that_died_comes_back(machine: Any, eventually: Any) -> None:
     result = machine.twin(name=NAME)
     assert result["steps"]["start"] == ["a"]
     eventually(lambda: ping(machine) == 3, "ping after a crash")
+
+
+def test_a_stop_that_was_interrupted_is_ended(machine: Any, eventually: Any) -> None:
+    hang = "trap : TERM; while :; do sleep 1; done"
+    machine.inside(C, "systemd-run", "--unit=hang", "--property=TimeoutStopSec=60", "sh", "-c", hang)
+    command = [sys.executable, str(ROOT / "scripts" / "twin.py"), "podman", "stop", "--time=40", C]
+    stop = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    eventually(lambda: "stopping" in machine.podman("inspect", "--format={{.State.Status}}", C), "the stop's begin")
+    stop.kill()
+    stop.wait()
+    assert machine.twin(name=NAME)["steps"]["start"] == ["c"]
+    assert not machine.twin(name=NAME)["changed"]
 
 
 def test_power(machine: Any, eventually: Any) -> None:
