@@ -25,22 +25,26 @@ KINDS = {
 
 
 class Names:
-    """The names that a reference may use: those of the wanted configuration and those that the node has already."""
+    """The names that a reference may use: those of the wanted configuration and those that the node has already.
 
-    def __init__(self, *configs: dict[str, Any]) -> None:
+    existing: None while the node has not been read; then a reference is not checked.
+    """
+
+    def __init__(self, config: dict[str, Any], existing: dict[str, Any] | None) -> None:
+        self.checked = existing is not None
         self.known: dict[str, set[str]] = {kind: set() for kind in KINDS}
-        for config in configs:
+        for source in (config, existing or {}):
             for kind in KINDS:
-                for item in config.get(f"{kind}s") or []:
+                for item in source.get(f"{kind}s") or []:
                     self.known[kind].add(item["name"])
-            for item in config.get("prefix_lists") or []:
+            for item in source.get("prefix_lists") or []:
                 self.known[f"{item['afi']} prefix_list"].add(item["name"])
             self.known["vrf_instance"].update(
-                item["vrf"] for item in config.get("instances") or [] if item.get("vrf") not in (None, "default")
+                item["vrf"] for item in source.get("instances") or [] if item.get("vrf") not in (None, "default")
             )
 
     def require(self, kind: str, path: str, name: str) -> None:
-        if name not in self.known[kind]:
+        if self.checked and name not in self.known[kind]:
             sentence = f"there is no {KINDS[kind]} {name!r}, neither here nor on the node."
             raise FrrConfigError(path, name, sentence)
 

@@ -18,6 +18,7 @@ from ansible_collections.routed.fabric.plugins.module_utils._frr._rows import (
     MISSING,
     Clause,
     Row,
+    boolean_or_word,
     check_rows,
     choice,
     flag,
@@ -114,7 +115,7 @@ def _decode_maximum_prefix(negated: bool, words: str, _so_far: Any) -> Any:
 def _encode_default_originate(value: Any) -> list[Clause]:
     if isinstance(value, dict):
         return [(False, f"default-originate route-map {value['route_map']}")]
-    return [(not value, "default-originate")]
+    return [(not boolean_or_word(value), "default-originate")]
 
 
 def _decode_default_originate(negated: bool, words: str, _so_far: Any) -> Any:

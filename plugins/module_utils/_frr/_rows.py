@@ -70,6 +70,11 @@ def text(option: str, words: str) -> Row:
     return value_of(option, words, str, "several words")
 
 
+def boolean_or_word(value: Any) -> Any:
+    """For options that are a boolean or a word: a template may have made a string of the boolean."""
+    return {"true": True, "yes": True, "false": False, "no": False}.get(str(value).lower(), value)
+
+
 def choice(option: str, spellings: dict[Any, Sequence[Clause]]) -> Row:
     """A value with its own words each; the first clause of a value tells it."""
     read = {clauses[0]: value for value, clauses in spellings.items() if clauses}
@@ -77,7 +82,7 @@ def choice(option: str, spellings: dict[Any, Sequence[Clause]]) -> Row:
     def decode(negated: bool, words: str, _so_far: Any) -> Any:
         return read.get((negated, words), MISSING)
 
-    return Row(option, lambda value: list(spellings[value]), decode, next(iter(read.values())))
+    return Row(option, lambda value: list(spellings[boolean_or_word(value)]), decode, next(iter(read.values())))
 
 
 def one_word(text_: str) -> str:

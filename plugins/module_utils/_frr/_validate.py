@@ -29,13 +29,20 @@ from ansible_collections.routed.fabric.plugins.module_utils._frr._words import (
 NEXT_HOP_WORDS = ("unchanged", "peer-address")
 
 
-def validate(config: dict[str, Any], version: tuple[int, int], existing: dict[str, Any] | None = None) -> None:
+def validate(
+    config: dict[str, Any],
+    version: tuple[int, int] | None = None,
+    existing: dict[str, Any] | None = None,
+    merged: bool = False,
+) -> None:
     """Raise FrrConfigError for the first mistake.
 
-    existing: the configuration of the node as ``gather`` gives it: a reference to what stands there is defined.
-    The caller leaves out of it what this very call removes.
+    version: None while it is not known: what only some versions refuse passes.
+    existing: the configuration of the node as ``gather`` gives it, without what this very call removes; a reference to
+    what stands there is defined. None while the node has not been read: references are not checked.
+    merged: ``config`` is added to ``existing``, so a neighbor may be given without what the node knows of it.
     """
-    names = Names(config, existing or {})
+    names = Names(config, existing)
     _router_id(config.get("router_id") or {}, version)
     _prefix_lists(config)
     _as_path_lists(config)
@@ -49,14 +56,14 @@ def validate(config: dict[str, Any], version: tuple[int, int], existing: dict[st
     _static_routes(config)
     _interfaces(config)
     _bfd_profiles(config)
-    validate_instances(config, version, names)
+    validate_instances(config, version, names, (existing if merged else {}))
 
 
-def _router_id(router_id: dict[str, Any], version: tuple[int, int]) -> None:
+def _router_id(router_id: dict[str, Any], version: tuple[int, int] | None) -> None:
     for afi, value in router_id.items():
         if value is not None and (not is_address(value) or afi_of(value) != afi):
             raise FrrConfigError(f"router_id.{afi}", value, f"{value!r} is not an {afi_name(afi)} address.")
-    if router_id.get("ipv6") and version < NEWER:
+    if router_id.get("ipv6") and version and version < NEWER:
         sentence = "FRR 8.4 saves another address than the one it is given here; leave it out, BGP does not use it."
         raise FrrConfigError("router_id.ipv6", router_id["ipv6"], sentence)
 
@@ -106,7 +113,7 @@ def _as_path_lists(config: dict[str, Any]) -> None:
                 raise FrrConfigError(f"{where}.regex", entry["regex"], "the regular expression is empty.")
 
 
-def _community_lists(config: dict[str, Any], key: str, version: tuple[int, int]) -> None:
+def _community_lists(config: dict[str, Any], key: str, version: tuple[int, int] | None) -> None:
     value_of = large_community_value if key.startswith("large") else community_value
     seen: set[Any] = set()
     for path, item in each(config, key):
@@ -121,7 +128,7 @@ def _community_lists(config: dict[str, Any], key: str, version: tuple[int, int])
             for community in entry.get("communities") or []:
                 if value_of(community) is None:
                     raise FrrConfigError(f"{where}.communities", community, f"{community!r} is not such a community.")
-                if community == "internet" and version >= NEWER:
+                if community == "internet" and version and version >= NEWER:
                     raise FrrConfigError(f"{where}.communities", community, "FRR 9.1 and later do not know 'internet'.")
 
 

@@ -16,6 +16,7 @@ from ansible_collections.routed.fabric.plugins.module_utils._frr._checks import 
 from ansible_collections.routed.fabric.plugins.module_utils._frr._defaults import NEWER
 from ansible_collections.routed.fabric.plugins.module_utils._frr._errors import FrrConfigError
 from ansible_collections.routed.fabric.plugins.module_utils._frr._family_neighbor_rows import EVPN_OPTIONS
+from ansible_collections.routed.fabric.plugins.module_utils._frr._rows import boolean_or_word
 from ansible_collections.routed.fabric.plugins.module_utils._frr._words import address, afi_of, is_address, prefix
 
 FAMILIES = (("ipv4", "unicast"), ("ipv6", "unicast"), ("l2vpn", "evpn"))
@@ -33,7 +34,8 @@ EXTERNAL_ONLY = ("as_override", "remove_private_as")
 Block = dict[str, Any]
 
 
-def validate_instances(config: Block, version: tuple[int, int], names: Names) -> None:
+def validate_instances(config: Block, version: tuple[int, int] | None, names: Names, base: Block | None) -> None:
+    """base: the node's configuration that ``config`` is added to; None when there is one that is not known."""
     vrfs: set[Any] = set()
     with_vnis = ""
     for path, instance in each(config, "instances"):
@@ -41,7 +43,9 @@ def validate_instances(config: Block, version: tuple[int, int], names: Names) ->
         once(vrfs, path, vrf, f"there are two instances of the VRF {vrf!r}; FRR has one each.")
         if not 1 <= instance["asn"] <= 4294967295:
             raise FrrConfigError(f"{path}.asn", instance["asn"], f"{instance['asn']} is not an AS number.")
-        _Instance(path, instance, version, names).validate()
+        same = [one for one in (base or {}).get("instances") or [] if (one.get("vrf") or "default") == vrf]
+        known = (same[0] if same else {}) if base is not None else None
+        _Instance(path, instance, version, names, known).validate()
         for where, family in each(instance, "address_families", path):
             if family.get("advertise_all_vni"):
                 if with_vnis:
@@ -50,14 +54,26 @@ def validate_instances(config: Block, version: tuple[int, int], names: Names) ->
                 with_vnis = where
 
 
+def _joined(base: Block, given: Block, key: str, name: str) -> dict[str, Block]:
+    joined: dict[str, Block] = {}
+    for item in [*(base.get(key) or []), *(given.get(key) or [])]:
+        joined[address(item[name])] = {**joined.get(address(item[name]), {}), **item}
+    return joined
+
+
 class _Instance:
-    def __init__(self, path: str, instance: Block, version: tuple[int, int], names: Names) -> None:
+    def __init__(
+        self, path: str, instance: Block, version: tuple[int, int] | None, names: Names, base: Block | None
+    ) -> None:
         self.path = path
         self.instance = instance
-        self.version = version
+        self.version = version or (0, 0)
+        self.older = version is not None and version < NEWER
         self.names = names
-        self.groups: dict[str, Block] = {group["name"]: group for group in instance.get("peer_groups") or []}
-        self.neighbors: dict[str, Block] = {address(item["neighbor"]): item for item in instance.get("neighbors") or []}
+        self.complete = base is not None
+        # what the node knows of each, and on top of it what is given
+        self.groups = _joined(base or {}, instance, "peer_groups", "name")
+        self.neighbors = _joined(base or {}, instance, "neighbors", "neighbor")
 
     def validate(self) -> None:
         instance, path = self.instance, self.path
@@ -74,13 +90,14 @@ class _Instance:
             once(seen, f"{where}.name", group["name"], f"the peer group {group['name']!r} is listed twice.")
             if is_address(group["name"]):
                 raise FrrConfigError(f"{where}.name", group["name"], "a peer group cannot be named like an address.")
-            self.attributes(where, group, group.get("remote_as"), unnumbered=False)
-            if group.get("solo") and self.version < NEWER:
+            whole = self.groups[group["name"]]
+            self.attributes(where, whole, whole.get("remote_as"), unnumbered=False)
+            if group.get("solo") and self.older:
                 raise FrrConfigError(f"{where}.solo", True, "FRR 8.4 has solo for single neighbors only.")
         for where, neighbor in each(instance, "neighbors", path):
             name = address(neighbor["neighbor"])
             once(seen, f"{where}.neighbor", name, f"{name!r} is listed twice (peer groups share the name space).")
-            self.neighbor(where, neighbor)
+            self.neighbor(where, self.neighbors[name])
         self.members()
         self.listen()
         families: set[Any] = set()
@@ -95,7 +112,7 @@ class _Instance:
         timers = block.get("timers") or {}
         keepalive, hold = timers.get("keepalive_s"), timers.get("hold_s")
         limits(f"{path}.timers", timers, {"keepalive_s": (0, 65535), "hold_s": (0, 65535), "connect_s": (1, 65535)})
-        if (keepalive is None) != (hold is None):
+        if (keepalive is None) != (hold is None) and self.complete:
             raise FrrConfigError(f"{path}.timers", timers, "keepalive_s and hold_s are given together.")
         if hold is not None and hold in (1, 2):
             raise FrrConfigError(f"{path}.timers.hold_s", hold, "a hold time is 0 or at least 3 s (RFC 4271).")
@@ -112,9 +129,11 @@ class _Instance:
         if neighbor.get("v6only") and not unnumbered:
             raise FrrConfigError(f"{path}.v6only", True, "only an unnumbered neighbor can be v6only.")
         if group is not None and group not in self.groups:
+            if not self.complete:
+                return
             raise FrrConfigError(f"{path}.peer_group", group, f"there is no peer group {group!r} in this instance.")
         of_group = self.groups[group].get("remote_as") if group else None
-        if remote_as is None and of_group is None:
+        if remote_as is None and of_group is None and self.complete:
             raise FrrConfigError(f"{path}.remote_as", None, "it is missing, and there is no peer group that has it.")
         if remote_as is not None and of_group is not None:
             sentence = f"the peer group {group!r} has one already, and FRR takes it in one place only."
@@ -190,12 +209,13 @@ class _Instance:
         """A group without an AS of its own has members that are all internal or all external."""
         sorts: dict[str, bool] = {}
         for path, neighbor in each(self.instance, "neighbors", self.path):
-            group = neighbor.get("peer_group")
-            if group and self.groups[group].get("remote_as") is None:
-                internal = self.is_internal(neighbor["remote_as"])
+            whole = self.neighbors[address(neighbor["neighbor"])]
+            group, remote_as = whole.get("peer_group"), whole.get("remote_as")
+            if group in self.groups and self.groups[group].get("remote_as") is None and remote_as is not None:
+                internal = self.is_internal(remote_as)
                 if sorts.setdefault(group, internal) != internal:
                     sentence = f"the members of the peer group {group!r} must be all internal or all external."
-                    raise FrrConfigError(f"{path}.remote_as", neighbor["remote_as"], sentence)
+                    raise FrrConfigError(f"{path}.remote_as", remote_as, sentence)
 
     def listen(self) -> None:
         listen, path = self.instance.get("listen") or {}, f"{self.path}.listen"
@@ -207,9 +227,11 @@ class _Instance:
             once(seen, f"{where}.prefix", prefix(item["prefix"]), f"the range {item['prefix']!r} is there twice.")
             group = self.groups.get(item["peer_group"])
             if group is None:
+                if not self.complete:
+                    continue
                 sentence = f"there is no peer group {item['peer_group']!r} in this instance."
                 raise FrrConfigError(f"{where}.peer_group", item["peer_group"], sentence)
-            if group.get("remote_as") is None:
+            if group.get("remote_as") is None and self.complete:
                 sentence = f"the peer group {item['peer_group']!r} has no remote_as, and FRR needs it for a range."
                 raise FrrConfigError(f"{where}.peer_group", item["peer_group"], sentence)
 
@@ -228,6 +250,8 @@ class _Instance:
             name = address(item["neighbor"])
             once(seen, f"{where}.neighbor", name, f"{name!r} is listed twice.")
             if name not in self.groups and name not in self.neighbors:
+                if not self.complete:
+                    continue
                 sentence = f"{name!r} is neither a neighbor nor a peer group of this instance."
                 raise FrrConfigError(f"{where}.neighbor", item["neighbor"], sentence)
             self.family_neighbor(where, item, family)
@@ -247,7 +271,7 @@ class _Instance:
         sources: set[Any] = set()
         for where, item in each(family, "redistribute", path):
             protocol, table = item["protocol"], item.get("table")
-            if protocol == "table-direct" and self.version < NEWER:
+            if protocol == "table-direct" and self.older:
                 sentence = "FRR 8.4 does not have it: use 'kernel' with a route map that permits only what you mean."
                 raise FrrConfigError(f"{where}.protocol", protocol, sentence)
             if (protocol in TABLE_PROTOCOLS) != (table is not None):
@@ -265,7 +289,7 @@ class _Instance:
             self.names.require("route_map", f"{path}.route_map", item["route_map"])
 
     def evpn(self, path: str, family: Block) -> None:
-        if not family.get("advertise_all_vni"):
+        if not family.get("advertise_all_vni") and self.complete:
             for key in NEED_ALL_VNI:
                 if family.get(key):
                     sentence = "FRR takes it only where advertise_all_vni is set."
@@ -299,9 +323,9 @@ class _Instance:
         given = {key: value for key, value in item.items() if key != "neighbor" and value is not None}
         member = self.neighbors.get(name) or self.groups[name]
         group = member.get("peer_group")
-        remote_as = member.get("remote_as") or (self.groups[group].get("remote_as") if group else None)
+        remote_as = member.get("remote_as") or self.groups.get(group or "", {}).get("remote_as")
         for key, value in given.items():
-            if afi == "l2vpn" and EVPN_OPTIONS.get(key, (999, 0)) > self.version:
+            if afi == "l2vpn" and (key not in EVPN_OPTIONS or (self.older and EVPN_OPTIONS[key] > self.version)):
                 sentence = "l2vpn evpn does not know it; FRR would silently apply it to IPv4 unicast."
                 raise FrrConfigError(f"{path}.{key}", value, sentence)
             if group and value and key in NOT_FOR_MEMBERS:
@@ -325,14 +349,15 @@ class _Instance:
             "remove_private_as": (True, False, "all", "replace_as", "all_replace_as"),
         }
         for key, values in one_of.items():
-            if given.get(key) is not None and given[key] not in values:
+            if given.get(key) is not None and boolean_or_word(given[key]) not in values:
                 words = ", ".join(str(value).lower() for value in values)
                 raise FrrConfigError(f"{path}.{key}", given[key], f"{given[key]!r} is none of {words}.")
         allowed = given.get("allowas_in")
         if allowed is not None and allowed != "origin" and not (str(allowed).isdigit() and 1 <= int(allowed) <= 10):
             raise FrrConfigError(f"{path}.allowas_in", allowed, f"{allowed!r} is neither 'origin' nor 1 to 10.")
-        originate = given.get("default_originate")
-        if originate is not None and not isinstance(originate, bool) and set(originate) != {"route_map"}:
+        originate = boolean_or_word(given.get("default_originate"))
+        good = originate is None or isinstance(originate, bool) or set(originate) == {"route_map"}
+        if not good:
             raise FrrConfigError(f"{path}.default_originate", originate, "it is true, false or {route_map: NAME}.")
         limits(path, given, {"weight": (0, 65535)})
         bounds = {"limit": (1, 4294967295), "threshold": (1, 100), "restart_min": (1, 65535)}

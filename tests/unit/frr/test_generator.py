@@ -52,8 +52,10 @@ def test_every_option_occurs(version: tuple[int, int]) -> None:
 def test_valid(version: tuple[int, int], peers: list[str]) -> None:
     for seed in SEEDS:
         config = generate(seed, version, peers)
-        validate(config, version)
-        validate(mutate(config, seed, version), version)
+        validate(config, version, existing={})
+        validate(mutate(config, seed, version), version, existing={})
+        validate(config, version, existing=config, merged=True)
+        validate(config)
 
 
 def test_arguments_are_accepted_by_ansible() -> None:
