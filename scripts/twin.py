@@ -387,7 +387,7 @@ def podman(arguments: list[str]) -> int:
 
 
 def arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     one = commands.add_parser("up", help="bring it up, run the playbooks on it twice, verify")
     one.add_argument("--fabric", type=Path, required=True, metavar="PATH", help="a fabric.yml")

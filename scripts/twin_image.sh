@@ -65,11 +65,15 @@ build_tar() {
     mv "$tar.part" "$tar"
 }
 
-# Older builds of the same release go, except where something still runs from them (rmi refuses that).
-drop_older() {
-    local old
-    for old in "$cache/$release"-*.tar "$cache/$release"-*.rootfs "$cache/$release"-*.log; do
-        case $old in "$cache/$name".*) ;; *) rm -rf "$old" ;; esac
+# Builds that nobody has asked for in two weeks go. Not at once: another checkout may have another recipe.
+drop_unused() {
+    local used build
+    touch "$cache/$name.used"
+    find "$cache" -maxdepth 1 -name '*.used' -mtime +14 | while read -r used; do
+        build=$(basename "$used" .used)
+        say "removing $build, unused for two weeks"
+        rm -rf "${cache:?}/$build".*
+        podman untag "localhost/fabric-twin:$build" 2>/dev/null || true
     done
 }
 
@@ -101,13 +105,6 @@ build_image() {
             quietly "$cache/$name.import.log" podman import --change 'CMD ["/sbin/init"]' --change 'STOPSIGNAL SIGRTMIN+3' \
                 --change "LABEL $label=$release" "$tar" "$image"
         fi
-        local old
-        for old in $(podman images --format '{{.Repository}}:{{.Tag}}' --filter "reference=localhost/fabric-twin"); do
-            case $old in
-                "$image") ;;
-                "localhost/fabric-twin:$release-"*) podman untag "$old" ;;
-            esac
-        done
     }
     podman tag "$image" "localhost/fabric-twin:$release"
     # Builds without a name go once no node of a twin is made of them any more.
@@ -115,7 +112,7 @@ build_image() {
 }
 
 case $what in
-    tar) build_tar; drop_older; echo "$tar" ;;
-    rootfs) build_rootfs; drop_older; echo "$rootfs" ;;
-    image) build_image; [ -n "$base" ] || drop_older; echo "$image" ;;
+    tar) build_tar; drop_unused; echo "$tar" ;;
+    rootfs) build_rootfs; drop_unused; echo "$rootfs" ;;
+    image) build_image; drop_unused; echo "$image" ;;
 esac

@@ -18,7 +18,7 @@ HEADING = re.compile(r"^(TASK|RUNNING HANDLER|PLAY) \[(?P<name>.*?)\] \**$")
 def recap(output: str) -> dict[str, dict[str, int]]:
     """The counts of `PLAY RECAP` by host: ok, changed, unreachable, failed and so on."""
     counts: dict[str, dict[str, int]] = {}
-    _, found, text = output.rpartition("PLAY RECAP")
+    _before, found, text = output.rpartition("PLAY RECAP")
     for line in text.splitlines() if found else []:
         match = RECAP.match(line)
         if match:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.routed.fabric.plugins.module_utils._frr._canonical import canonical
-from ansible_collections.routed.fabric.plugins.module_utils._frr._difference import difference
+from ansible_collections.routed.fabric.plugins.module_utils._frr._difference import batches, difference
 from ansible_collections.routed.fabric.plugins.module_utils._frr._errors import FrrError
 from ansible_collections.routed.fabric.plugins.module_utils._frr._render import render_explicit
 from ansible_collections.routed.fabric.plugins.module_utils._frr._scope import (
@@ -98,7 +98,7 @@ def apply_plan(plan: Plan, vtysh: Vtysh) -> tuple[Node, list[str]]:
     dry = vtysh.dry_run(text)
     if not dry.accepted:
         raise Refused(_said("FRR does not know this configuration; nothing was touched", dry))
-    outcome = vtysh.apply(text)
+    outcome = _feed(plan.commands, vtysh)
     node = read_node(vtysh.read())
     left = _remaining(plan, node, plan.wanted)
     if not left:
@@ -110,12 +110,21 @@ def apply_plan(plan: Plan, vtysh: Vtysh) -> tuple[Node, list[str]]:
     )
 
 
+def _feed(commands: Sequence[Line], vtysh: Vtysh) -> Outcome:
+    said = [vtysh.apply(unparse(batch)) for batch in batches(commands)]
+    return Outcome(
+        all(outcome.accepted for outcome in said),
+        [line for outcome in said for line in outcome.refused],
+        list(dict.fromkeys(word for outcome in said for word in outcome.words)),
+    )
+
+
 def undo_plan(plan: Plan, node: Node, vtysh: Vtysh) -> str:
     """Put the former configuration back; says what came of it."""
     back = _remaining(plan, node, plan.got)
     if not back:
         return "the former configuration is unchanged"
-    outcome = vtysh.apply(unparse(back))
+    outcome = _feed(back, vtysh)
     left = _remaining(plan, read_node(vtysh.read()), plan.got)
     if not left:
         return "the former configuration is back, as reading it shows"

@@ -15,6 +15,7 @@ Nothing that stays equal is issued again: FRR resets sessions on some commands e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from ansible_collections.routed.fabric.plugins.module_utils._frr import _instance
@@ -50,19 +51,53 @@ def difference(got: Sequence[Line], wanted: Sequence[Line]) -> list[Line]:
             if _must_clear(old, line):
                 additions.append((_rank(line) - 1, (line[0], undo(*old))))
             additions.append((_rank(line), line))
-    for where, line in have.items():
+    for where, line in reversed(list(have.items())):
         if _in_instance(line) or where in want or _goes_with_its_block(line, want):
             continue
         removals.append((_rank(line), (_new_context(line[0], want), undo(*line))))
     additions, removals = _avoid_equal_entries(have, want, additions, removals)
+    first, additions, removals, last = _apart(got, wanted, additions, removals)
 
     # An entry that goes from a list that stays is a change of that list, not the removal of an object.
     staying = {_object(line) for line in want.values()}
     gone = [(rank, line) for rank, line in removals if _object(_taken_back(line)) not in staying]
     changed = [(rank, line) for rank, line in removals if _object(_taken_back(line)) in staying]
     early = [line for _, line in sorted(additions + changed, key=lambda entry: entry[0])]
-    late = [line for _, line in sorted(reversed(gone), key=lambda entry: -entry[0])]
-    return early + _instance.difference(_instances(got), _instances(wanted)) + late
+    late = [line for _, line in sorted(gone, key=lambda entry: -entry[0])]
+    return [*first, *early, *_instance.difference(_instances(got), _instances(wanted)), *late, *last]
+
+
+def batches(commands: Sequence[Line]) -> list[list[Line]]:
+    """The commands in runs of vtysh: FRR 10.3 reorders what stands in one, and `_apart` needs them apart."""
+    runs: list[list[Line]] = []
+    kind = False
+    for line in commands:
+        if not runs or (line[1].endswith(_DEADLY)) != kind:
+            runs.append([])
+            kind = line[1].endswith(_DEADLY)
+        runs[-1].append(line)
+    return runs
+
+
+# bgpd 8.4 and 10.3 die (strcmp of NULL in route_map_notify_pentry_dependencies) when a prefix list changes that a route map
+# matches, or matched before one of its entries was deleted, while any entry of that map has this match: it has no argument.
+_DEADLY = "match evpn default-route"
+
+
+def _apart(
+    got: Sequence[Line], wanted: Sequence[Line], additions: list[tuple[int, Line]], removals: list[tuple[int, Line]]
+) -> tuple[list[Line], list[tuple[int, Line]], list[tuple[int, Line]], list[Line]]:
+    """Where prefix lists change: the deadly match goes first and comes back last, in runs of their own."""
+    if not any(re.match(r"(no )?(ip|ipv6) prefix-list ", line[1]) for _, line in additions + removals):
+        return [], additions, removals, []
+    first = [(context, f"no {_DEADLY}") for context, text in got if text == _DEADLY]
+    last = [line for line in wanted if line[1] == _DEADLY]
+    return (
+        first,
+        [entry for entry in additions if entry[1][1] != _DEADLY],
+        [entry for entry in removals if entry[1][1] != f"no {_DEADLY}"],
+        last,
+    )
 
 
 def _by_place(lines: Iterable[Line]) -> dict[Place, Line]:
@@ -168,4 +203,7 @@ def _content(line: Line) -> tuple[str, ...]:
         return ()
     words = text.split()
     position = words.index("seq")
-    return (*words[:position], "seq", *words[position + 2 :])
+    content = words[position + 2 :]
+    if words[1] == "as-path":
+        content = content[1:]  # FRR finds an entry to delete by its expression alone, whatever its number and action
+    return (*words[:position], "seq", *content)

@@ -96,6 +96,7 @@ class _Instance:
         self.before = _Peers(list(self.have.values()))
         self.after = _Peers(list(self.want.values()))
         self.out: list[Line] = []
+        self.late: list[Line] = []
 
     def commands(self) -> list[Line]:
         self._settings()
@@ -106,7 +107,7 @@ class _Instance:
         self._take_back(surplus)
         self._set(changed, missing)
         self._remove_groups()
-        return self.out
+        return self.out + self.late
 
     # 1. what concerns the whole instance
 
@@ -122,6 +123,9 @@ class _Instance:
             if is_setting(line) and self.have.get(where) != line:
                 self.out.append(line)
                 self.have[where] = line
+        # Refused while a neighbour has addpath-tx-bestpath-per-AS, which in turn needs it.
+        self.late = [line for line in self.out if line == (self.top, "no bgp deterministic-med")]
+        self.out = [line for line in self.out if line not in self.late]
 
     # 2. what must go before something else can come
 
@@ -162,6 +166,7 @@ class _Instance:
     # 3. the rest, slot by slot
 
     def _compare(self) -> tuple[list[Line], list[tuple[Line, Line]], list[Line]]:
+        self._forget_what_is_dragged_along()
         missing = [line for where, line in self.want.items() if where not in self.have]
         missing += self._not_active_by_default()
         changed = [
@@ -171,6 +176,15 @@ class _Instance:
         ]
         surplus = [line for where, line in self.have.items() if where not in self.want]
         return missing, changed, surplus
+
+    def _forget_what_is_dragged_along(self) -> None:
+        """`route-server-client` sets and takes `attribute-unchanged next-hop` with it: say that line again."""
+        for one, other in ((self.have, self.want), (self.want, self.have)):
+            for where, (context, text) in list(one.items()):
+                slot = place((context, f"neighbor {_peer(text)} attribute-unchanged"))
+                dragged = slot in self.want or self.have.get(slot, (context, ""))[1].endswith(" attribute-unchanged next-hop")
+                if text.endswith(" route-server-client") and where not in other and dragged:
+                    self.have.pop(slot, None)
 
     def _not_active_by_default(self) -> list[Line]:
         """A peer or group that comes is active in IPv4 at once if the instance says so by default; here: who shall not be."""
@@ -208,6 +222,9 @@ class _Instance:
         for _, old, new in sorted(lines, key=lambda entry: entry[0]):
             if old is not None and _must_clear(old[1], new):
                 self.out.append((old[0], undo(*old)))
+            if old is None and len(new[0]) == 2 and new[1].startswith("rd "):
+                # FRR remembers an RD that was taken back, and ignores the same one when it is given again.
+                self.out.append((new[0], "rd 0:1" if new[1] != "rd 0:1" else "rd 0:2"))
             self.out.append(self._in_place(old, new))
 
     def _in_place(self, old: Optional[Line], new: Line) -> Line:

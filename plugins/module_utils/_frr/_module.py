@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any, Optional
 
@@ -41,9 +40,8 @@ class Call:
         if self.state == "parsed":
             node = _apply.read_node(self.module.params["running_config"] or "")
             return {"changed": False, "parsed": mask_data(gather(node.lines, node.version, node.profile))}
-        if self.state != "deleted":
-            validate(copy.deepcopy(self.config))
         if self.state == "rendered":
+            validate(self.config, NEWEST[0])
             return {"changed": False, "rendered": self._rendered()}
         if self.state == "gathered":
             return {"changed": False, "gathered": self._gathered(self._read())}
@@ -70,6 +68,9 @@ class Call:
         if self.state != "deleted":
             _node.check_neighbors(self.config, _node.own_addresses())
         node = self._read()
+        if self.state != "deleted":
+            existing = gather(node.lines, node.version, node.profile) if self.state == "merged" else None
+            validate(self.config, node.version, existing)
         if self.module.params["save"] and ((), "no service integrated-vtysh-config") in node.lines:
             raise FrrError(
                 "this node keeps one file per daemon (no service integrated-vtysh-config): set `service integrated-vtysh-config` "

@@ -42,8 +42,12 @@ def file_text(saved: Optional[str], node: Node, ours: Callable[[Line], bool]) ->
     comments = [
         line.strip() for line in saved.splitlines() if re.match(r"\s*[!#]\s*[^\s!#]", line) and line.strip() not in HEADER
     ]
-    foreign = [line for line in parse(saved) if not ours(line) and not _is_meta(line)]
-    return _text(comments, [*meta, *_insert(foreign, owned(node.lines, ours))])
+    lines = parse(saved)
+    emptied = {((), context[0]) for context, _ in owned(lines, ours) if context}
+    foreign = [line for line in lines if not ours(line) and not _is_meta(line)]
+    emptied -= {((), context[0]) for context, _ in foreign if context}
+    kept = [line for line in foreign if line not in emptied]
+    return _text(comments, [*meta, *_insert(kept, owned(node.lines, ours))])
 
 
 def _is_meta(line: Line) -> bool:

@@ -66,7 +66,7 @@ _NEIGHBOR: list[Slot] = [
         _neighbor(r"(weight)", "weight"),
         _neighbor(r"(default-originate)", "default-originate", clear_to_shrink=True),
         _neighbor(r"(next-hop-self)", clear_first=True),
-        _neighbor(r"(attribute-unchanged)", "attribute-unchanged", clear_first=True),
+        _neighbor(r"(attribute-unchanged)", "attribute-unchanged"),
         _neighbor(r"(addpath-tx)-(?:all-paths|bestpath-per-AS|best-selected \d+)"),
         _neighbor(r"(remove-private-AS)(?:.*)", clear_first=True),
         _neighbor(r"(advertise-map)(?:.*)", clear_first=True),

@@ -53,6 +53,13 @@ def pair(seed: int, release: str) -> tuple[dict[str, Any], dict[str, Any]]:
         instance = next(item for item in config["instances"] if item.get("vrf", "default") == "default")
         instance["peer_groups"] = [*instance["peer_groups"], extra["group"]]
         instance["neighbors"] = [*instance["neighbors"], *extra["neighbors"]]
+        families = instance.setdefault("address_families", [])
+        family = next((item for item in families if item["afi"] == "ipv4"), None)
+        if family is None:
+            family = {"afi": "ipv4", "safi": "unicast"}
+            families.append(family)
+        names = [LIVE_GROUP, "10.3.0.0", "10.255.0.2", "2001:db8:255::3"]
+        family["neighbors"] = [*family.get("neighbors", []), *({"neighbor": n, "activate": True} for n in names)]
     return one, other
 
 

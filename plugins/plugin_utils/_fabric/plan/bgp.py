@@ -20,7 +20,7 @@ from ..numbers import (
     NAME_PREFIX,
     RA_INTERVAL_MS,
 )
-from . import policy
+from . import evpn, policy
 from .sessions import Session
 
 _LOCAL = NAME_PREFIX + "local"  # as-path list: routes that begin here
@@ -40,7 +40,10 @@ def frr_config(fabric: Fabric, node: Node, sessions: list[Session]) -> dict[str,
             if family in node.loopbacks
         ],
         "prefix_lists": policies.prefix_lists,
-        "as_path_lists": [{"name": _LOCAL, "entries": [{"sequence": 10, "action": "permit", "regex": "^$"}]}],
+        "as_path_lists": [
+            {"name": _LOCAL, "entries": [{"sequence": 10, "action": "permit", "regex": "^$"}]},
+            *evpn.as_path_lists(sessions),
+        ],
         "community_lists": [
             {
                 "name": _OUTSIDE,
@@ -48,7 +51,7 @@ def frr_config(fabric: Fabric, node: Node, sessions: list[Session]) -> dict[str,
                 "entries": [{"sequence": 10, "action": "permit", "communities": [COMMUNITY_OUTSIDE]}],
             }
         ],
-        "route_maps": policies.route_maps,
+        "route_maps": policies.route_maps + evpn.route_maps(node, sessions),
         "static_routes": [{"prefix": prefix, "blackhole": True} for prefix in _aggregates(node, upstreams)],
         "interfaces": [
             # A lifetime of 0: the advertisements find the BGP neighbour and never make a default route.
@@ -193,6 +196,8 @@ def _upstream_name(upstream: Upstream, direction: str, family: str) -> str:
 
 def _instance(fabric: Fabric, node: Node, sessions: list[Session], upstreams: list[Upstream]) -> dict[str, Any]:
     """One `router bgp`. What differs between the profiles is written out, so that a running FRR may have either."""
+    families = [_address_family(fabric, node, f, sessions, upstreams) for f in _families(fabric, upstreams)]
+    overlay = evpn.address_family(node, sessions)
     return {
         "asn": node.asn,
         "vrf": "default",
@@ -209,9 +214,7 @@ def _instance(fabric: Fabric, node: Node, sessions: list[Session], upstreams: li
         "timers": dict(BGP_TIMERS),
         "peer_groups": [_peer_group(node, *item) for item in _first_of_groups(sessions).items()],
         "neighbors": [_neighbor(s) for s in sessions] + [_upstream_neighbor(u) for u in upstreams],
-        "address_families": [
-            _address_family(fabric, node, family, sessions, upstreams) for family in _families(fabric, upstreams)
-        ],
+        "address_families": [*families, overlay] if overlay else families,
     }
 
 

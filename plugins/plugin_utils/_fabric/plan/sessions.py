@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ..addressing import FAMILIES
 from ..model import End, Fabric, Link, Node
 from ..numbers import NAME_PREFIX
+from . import evpn
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Session:
     peer_is_router: bool
     group: str
     bfd: bool
+    evpn: bool
+    """Whether the session carries l2vpn evpn, too."""
     reverse: tuple[str, str]
     """(node, neighbor) of the other end."""
 
@@ -41,9 +44,10 @@ def sessions(fabric: Fabric) -> dict[str, list[Session]]:
     """Node to its sessions inside the fabric, in the order of the file."""
     result: dict[str, list[Session]] = {name: [] for name in fabric.nodes}
     for link in fabric.links:
-        for families, address_family in _carried(link, fabric):
+        for index, (families, address_family) in enumerate(_carried(link, fabric)):
             for near, far in ((link.a, link.b), (link.b, link.a)):
-                result[near.node].append(_session(fabric, near, far, families, address_family))
+                session = _session(fabric, near, far, families, address_family, first=index == 0)
+                result[near.node].append(session)
     return result
 
 
@@ -56,7 +60,9 @@ def _carried(link: Link, fabric: Fabric) -> list[tuple[tuple[str, ...], str | No
     return [((f,), f) for f in FAMILIES if f in link.families and f in fabric.families]
 
 
-def _session(fabric: Fabric, near: End, far: End, families: tuple[str, ...], address_family: str | None) -> Session:
+def _session(
+    fabric: Fabric, near: End, far: End, families: tuple[str, ...], address_family: str | None, first: bool
+) -> Session:
     node, peer = fabric.nodes[near.node], fabric.nodes[far.node]
 
     def neighbor(local: End, remote: End) -> str:
@@ -75,6 +81,8 @@ def _session(fabric: Fabric, near: End, far: End, families: tuple[str, ...], add
         peer_is_router=peer.is_router,
         group=_group(fabric, node, peer, families, bfd),
         bfd=bfd,
+        # A link with two sessions, one a family, carries EVPN once.
+        evpn=first and evpn.carries(fabric, node, peer),
         reverse=(peer.name, neighbor(far, near)),
     )
 

@@ -26,12 +26,14 @@ def verify(fabric: Fabric, node: Node, sessions: list[Session], reach: Reach, tw
     }
 
 
-def _afis(families: tuple[str, ...]) -> list[str]:
-    return [f"{family}_unicast" for family in families]
+def _afis(families: tuple[str, ...], evpn: bool = False) -> list[str]:
+    return [f"{family}_unicast" for family in families] + (["l2vpn_evpn"] if evpn else [])
 
 
 def _sessions(fabric: Fabric, node: Node, sessions: list[Session], twin: bool) -> list[dict[str, Any]]:
-    found = [{"neighbor": s.neighbor, "peer": s.peer, "afis": _afis(s.families), "bfd": s.bfd} for s in sessions]
+    found: list[dict[str, Any]] = [
+        {"neighbor": s.neighbor, "peer": s.peer, "afis": _afis(s.families, s.evpn), "bfd": s.bfd} for s in sessions
+    ]
     if not twin:  # the twin has no upstreams
         for u in policy.node_upstreams(fabric, node):
             families = policy.upstream_families(u, fabric)
