@@ -30,6 +30,9 @@ OWNED_FILES = (
 )
 
 
+DEFAULT_ROUTE = {"ipv4": "0.0.0.0/0", "ipv6": "::/0"}
+
+
 class Collector:
     """Everything that fabric_info can tell about one node. What several subsets need is read once."""
 
@@ -47,7 +50,7 @@ class Collector:
     def _ask_frr(self, subsets: Sequence[str]) -> dict[str, Any]:
         wanted = set(subsets)
         commands = []
-        if wanted & {"bgp", "snapshot"}:
+        if wanted & {"advertised", "bgp", "snapshot"}:
             commands.append(_frr.BGP_NEIGHBORS)
         if "bfd" in wanted:
             commands.append(_frr.BFD_PEERS)
@@ -81,12 +84,15 @@ class Collector:
 
     def _advertised(self) -> dict[str, dict[str, dict[str, str] | None]]:
         return {
-            neighbor: {
-                family: _frr.advertised(self._shown[_frr.advertised_command(family, neighbor)])
-                for family in ("ipv4", "ipv6")
-            }
+            neighbor: {family: self._advertised_to(neighbor, family) for family in DEFAULT_ROUTE}
             for neighbor in self._options["advertised_to"]
         }
+
+    def _advertised_to(self, neighbor: str, family: str) -> dict[str, str] | None:
+        routes = _frr.advertised(self._shown[_frr.advertised_command(family, neighbor)])
+        if routes is not None and _frr.sends_default(self._shown[_frr.BGP_NEIGHBORS], neighbor, family, len(routes)):
+            routes.setdefault(DEFAULT_ROUTE[family], "")
+        return routes
 
     def _links(self) -> list[dict[str, Any]]:
         return _stable.links(self._links_and_addresses())

@@ -145,6 +145,19 @@ def advertised(answer: dict[str, Any] | None) -> dict[str, str] | None:
     return routes
 
 
+def sends_default(answer: dict[str, Any] | None, neighbor: str, family: str, listed: int) -> bool:
+    """
+    Whether a neighbor of the default VRF is sent a default route that is originated for it alone.
+
+    FRR 10.3 can forget that it sent it (`defaultNotSent`, and nothing in the list of advertised routes) when several
+    sessions come up together; its count of sent prefixes is then still one more than the `listed` ones.
+    """
+    entry = (answer or {}).get("default", {}).get(neighbor, {})
+    state = entry.get("addressFamilyInfo", {}).get(f"{family}Unicast", {})
+    forgotten = state.get("defaultNotSent", False) and state.get("sentPrefixCounter", 0) > listed
+    return bool(state.get("defaultSent") or forgotten)
+
+
 def rib_prefixes(answer: dict[str, Any] | None) -> list[str]:
     """What BGP gave to zebra."""
     return sorted(answer or {})
