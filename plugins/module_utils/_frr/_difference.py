@@ -33,8 +33,10 @@ CONTAINERS = ("interface", "vrf", "bfd", "address-family")
 _LISTS = ("prefix-list", "access-list", "community-list", "large-community-list", "extcommunity-list")
 
 
-def difference(got: Sequence[Line], wanted: Sequence[Line]) -> list[Line]:
-    """Commands, each with the block it is given in, that turn `got` into `wanted`. Empty exactly when nothing is to do."""
+def difference(got: Sequence[Line], wanted: Sequence[Line], shown: Sequence[Line] = ()) -> list[Line]:
+    """`shown`: what FRR prints, where that is more than `got`, its canonical form.
+
+    Commands, each with the block it is given in, that turn `got` into `wanted`. Empty exactly when nothing is to do."""
     have = _by_place(line for line in got if not _is_container(line))
     want = _by_place(line for line in wanted if not _is_container(line))
     additions: list[tuple[int, Line]] = []
@@ -62,9 +64,38 @@ def difference(got: Sequence[Line], wanted: Sequence[Line]) -> list[Line]:
     staying = {_object(line) for line in want.values()}
     gone = [(rank, line) for rank, line in removals if _object(_taken_back(line)) not in staying]
     changed = [(rank, line) for rank, line in removals if _object(_taken_back(line)) in staying]
-    early = [line for _, line in sorted(additions + changed, key=lambda entry: entry[0])]
+    early = _advertisements([line for _, line in sorted(additions + changed, key=lambda entry: entry[0])], have, want)
     late = [line for _, line in sorted(gone, key=lambda entry: -entry[0])]
-    return [*first, *early, *_instance.difference(_instances(got), _instances(wanted)), *late, *last]
+    return [*first, *early, *_instance.difference(_instances(got), _instances(wanted), shown), *late, *last]
+
+
+def _advertisements(commands: list[Line], have: dict[Place, Line], want: dict[Place, Line]) -> list[Line]:
+    """FRR refuses an interval of router advertisements above their lifetime, and any if that is 0: lifetime away, and back."""
+    result: list[Line] = []
+    for line in commands:
+        context, text = line
+        lifetime = place((context, "ipv6 nd ra-lifetime 1")) if text.startswith("ipv6 nd ra-interval ") else None
+        old = have.get(lifetime) if lifetime else None
+        if old and float(text.split()[-1]) / (1000 if " msec " in text else 1) > (int(old[1].split()[-1]) or 0):
+            result = [entry for entry in result if entry != (context, "no ipv6 nd ra-lifetime")]
+            result += [(context, "no ipv6 nd ra-lifetime"), line]
+            if lifetime in want:
+                result.append(want[lifetime])
+        elif line not in result:
+            result.append(line)
+    # The lifetime that is wanted comes after the interval.
+    later = [line for line in result if line[1].startswith("ipv6 nd ra-lifetime ")]
+    contexts = {line[0] for line in later}
+    ordered: list[Line] = []
+    for position, line in enumerate(result):
+        if line in later:
+            continue
+        ordered.append(line)
+        following = result[position + 1 :]
+        if line[0] in contexts and not any(other[0] == line[0] and other not in later for other in following):
+            ordered += [entry for entry in dict.fromkeys(later) if entry[0] == line[0]]
+            contexts.discard(line[0])
+    return ordered + [line for line in dict.fromkeys(later) if line[0] in contexts]
 
 
 def batches(commands: Sequence[Line]) -> list[list[Line]]:
