@@ -56,7 +56,8 @@ def difference(got: Sequence[Line], wanted: Sequence[Line], shown: Sequence[Line
     for where, line in reversed(list(have.items())):
         if _in_instance(line) or where in want or _goes_with_its_block(line, want):
             continue
-        removals.append((_rank(line), (_new_context(line[0], want), undo(*line))))
+        rank = _rank(line) - (1 if _hides(line, want) else 0)
+        removals.append((rank, (_new_context(line[0], want), undo(*line))))
     additions, removals = _avoid_equal_entries(have, want, additions, removals)
     first, additions, removals, last = _apart(got, wanted, additions, removals)
 
@@ -158,6 +159,23 @@ def _goes_with_its_block(line: Line, want: dict[Place, Line]) -> bool:
     if not context or first_word(context[-1]) not in ("route-map", "profile"):
         return False
     return place((context[:-1], context[-1])) not in want
+
+
+_DISCARDS = {"Null0", "blackhole", "reject"}
+
+
+def _hides(line: Line, want: dict[Place, Line]) -> bool:
+    """FRR refuses a next hop beside a discard route of the same prefix, so the one must go before the other comes."""
+    context, text = line
+    words = text.split()
+    if words[1:2] != ["route"]:
+        return False
+    return any(
+        other_context == context
+        and other.split()[:3] == words[:3]
+        and (other.split()[3] in _DISCARDS) != (words[3] in _DISCARDS)
+        for other_context, other in want.values()
+    )
 
 
 def _new_context(context: Context, want: dict[Place, Line]) -> Context:
