@@ -6,7 +6,8 @@
 
 It follows RFC 4271's decision process as far as our configuration can tell routes apart: own route, length of the AS
 path, eBGP before iBGP, router-id (compare-routerid is on), address of the neighbour; with multipath-relax. It knows
-the loop check by AS (allowas_in), reflection by routers to hosts of their own AS (RFC 4456), and split horizon.
+the loop check by AS (allowas_in), reflection by routers to hosts of their own AS (RFC 4456), and FRR's way of
+sending routes back.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ class Heard:
     """Node to the interfaces of all routes that cost the same as the best, sorted; empty for an own route."""
     sent: set[tuple[str, str]] = field(default_factory=set)
     """(node, neighbor) of every session over which the prefix is advertised."""
+    echoed: set[tuple[str, str]] = field(default_factory=set)
+    """Those of them over which it goes back to where it came from (see :meth:`Propagation._echoes`)."""
 
 
 class Propagation:
@@ -85,6 +88,8 @@ class Propagation:
             for session in self._sessions[name]:
                 route = self._advertise(session, heard.best.get(name), default)
                 (heard.sent.add if route else heard.sent.discard)(session.key)
+                echo = route is not None and name in heard.best and _learned_over(heard.best[name], session)
+                (heard.echoed.add if echo else heard.echoed.discard)(session.key)
                 peer = session.peer
                 there = self._by_key[session.reverse]
                 table = received.setdefault(peer, {})
@@ -112,7 +117,7 @@ class Propagation:
         node, peer = self._nodes[session.node], self._nodes[session.peer]
         if default and policy.originates_default_to(node, peer):
             best = Route((), None, node.name)
-        if best is None or (best.session is not None and best.session.key == session.key):
+        if best is None or (_learned_over(best, session) and not self._echoes(session)):
             return None
         if best.session is not None and not node.is_router:
             return None
@@ -126,6 +131,17 @@ class Propagation:
         if session.internal:
             return Route(best.as_path, there, best.originator if clusters else node.name, clusters)
         return Route((node.asn, *best.as_path), there, node.name)
+
+    def _echoes(self, session: Session) -> bool:
+        """Whether FRR sends a route back over *session*, over which it came (seen with 10.3).
+
+        It builds updates once for all peers with the same outbound policy; only a peer that is alone in its update
+        group is spared its own routes. The peer refuses them: its AS (or router-id) is in them.
+        """
+        alike = [
+            s for s in self._sessions[session.node] if (s.group, s.unnumbered) == (session.group, session.unnumbered)
+        ]
+        return len(alike) > 1
 
     def _accept(self, session: Session, route: Route, default: bool) -> Route | None:
         node = self._nodes[session.node]
@@ -142,6 +158,10 @@ class Propagation:
         assert session is not None
         router_id = tuple(int(part) for part in self._nodes[route.originator].router_id.split("."))
         return (len(route.as_path), route.internal, router_id, len(route.clusters), session.neighbor)
+
+
+def _learned_over(route: Route, session: Session) -> bool:
+    return route.session is not None and route.session.key == session.key
 
 
 @dataclass

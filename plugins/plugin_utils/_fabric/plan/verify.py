@@ -72,6 +72,7 @@ def _advertised(fabric: Fabric, node: Node, sessions: list[Session], reach: Reac
     if _predictable(fabric, node, twin):
         for s in sessions:
             entry: dict[str, Any] = {"neighbor": s.neighbor}
+            echoed: dict[str, list[str]] = {}
             for family in s.families:
                 sent = [
                     addressing.host_prefix(fabric.nodes[name].loopbacks[family])
@@ -82,6 +83,10 @@ def _advertised(fabric: Fabric, node: Node, sessions: list[Session], reach: Reac
                 if s.key in reach.defaults[family].sent:
                     sent.append(DEFAULT_ROUTE[family])
                 entry[family] = sorted(sent)
+                echoed[family] = sorted(_echoed(fabric, s, family, reach))
+            # sent back to where they came from; missing, without harm, while the other sessions of the group are down
+            if any(echoed.values()):
+                entry["echoed"] = echoed
             found.append(entry)
     if not twin:
         for u in policy.node_upstreams(fabric, node):
@@ -92,6 +97,14 @@ def _advertised(fabric: Fabric, node: Node, sessions: list[Session], reach: Reac
                 }
                 found.append({"neighbor": u.neighbor or u.interface, **announced})
     return found
+
+
+def _echoed(fabric: Fabric, session: Session, family: str, reach: Reach) -> list[str]:
+    loopbacks = {
+        addressing.host_prefix(fabric.nodes[n].loopbacks[family]): h for n, h in reach.loopbacks[family].items()
+    }
+    everything = {**loopbacks, **reach.outside[family], DEFAULT_ROUTE[family]: reach.defaults[family]}
+    return [prefix for prefix, heard in everything.items() if session.key in heard.echoed]
 
 
 def _predictable(fabric: Fabric, node: Node, twin: bool) -> bool:
