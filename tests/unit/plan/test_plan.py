@@ -112,18 +112,18 @@ class TestDefaultRoute:
         entries = named(config(result, "gw1")["prefix_lists"], "fabric-accepted-ipv4")["entries"]
         assert [e["prefix"] for e in entries] == ["192.0.2.0/24"]
         sent = {e["neighbor"]: e["ipv4"] for e in result.nodes["tor1"]["verify"]["advertised"]}
-        # the router's best is the gateway with the lower router-id; FRR sends the route back there, too, and it is refused
+        # the router's best is the gateway with the lower router-id; FRR sends it back there, where it is refused
         assert "0.0.0.0/0" in sent["p31"]
         assert "0.0.0.0/0" in sent["p32"]
         echoed = {e["neighbor"]: e["echoed"]["ipv4"] for e in result.nodes["tor1"]["verify"]["advertised"]}
         assert "0.0.0.0/0" in echoed["p31"]
         assert "0.0.0.0/0" not in echoed["p32"]
 
-    def test_a_peer_that_is_alone_in_its_update_group_is_not_sent_its_own_routes(self):
+    def test_a_route_that_goes_back_to_where_it_came_from_is_told_apart(self):
         links = [{"a": "r1:x", "b": "r2:x"}]
-        result = plan(fabric({"r1": {"id": 1}, "r2": {"id": 2}}, links=links))
-        assert result.nodes["r1"]["verify"]["advertised"][0]["ipv4"] == ["192.0.2.1/32"]
-        assert "echoed" not in result.nodes["r1"]["verify"]["advertised"][0]
+        sent = plan(fabric({"r1": {"id": 1}, "r2": {"id": 2}}, links=links)).nodes["r1"]["verify"]["advertised"][0]
+        assert sent["ipv4"] == ["192.0.2.1/32", "192.0.2.2/32"]
+        assert sent["echoed"]["ipv4"] == ["192.0.2.2/32"]
 
 
 class TestSameAs:

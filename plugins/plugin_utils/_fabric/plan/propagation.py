@@ -54,7 +54,7 @@ class Heard:
     sent: set[tuple[str, str]] = field(default_factory=set)
     """(node, neighbor) of every session over which the prefix is advertised."""
     echoed: set[tuple[str, str]] = field(default_factory=set)
-    """Those of them over which it goes back to where it came from (see :meth:`Propagation._echoes`)."""
+    """Those of them over which it goes back to where it came from (see :meth:`Propagation._advertise`)."""
 
 
 class Propagation:
@@ -117,7 +117,9 @@ class Propagation:
         node, peer = self._nodes[session.node], self._nodes[session.peer]
         if default and policy.originates_default_to(node, peer):
             best = Route((), None, node.name)
-        if best is None or (_learned_over(best, session) and not self._echoes(session)):
+        # No split horizon: FRR (10.3) also sends a route back over the session over which it came. The peer refuses it,
+        # its AS or router-id is in it.
+        if best is None:
             return None
         if best.session is not None and not node.is_router:
             return None
@@ -131,17 +133,6 @@ class Propagation:
         if session.internal:
             return Route(best.as_path, there, best.originator if clusters else node.name, clusters)
         return Route((node.asn, *best.as_path), there, node.name)
-
-    def _echoes(self, session: Session) -> bool:
-        """Whether FRR sends a route back over *session*, over which it came (seen with 10.3).
-
-        It builds updates once for all peers with the same outbound policy; only a peer that is alone in its update
-        group is spared its own routes. The peer refuses them: its AS (or router-id) is in them.
-        """
-        alike = [
-            s for s in self._sessions[session.node] if (s.group, s.unnumbered) == (session.group, session.unnumbered)
-        ]
-        return len(alike) > 1
 
     def _accept(self, session: Session, route: Route, default: bool) -> Route | None:
         node = self._nodes[session.node]
@@ -187,4 +178,17 @@ def simulate(fabric: Fabric, sessions: dict[str, list[Session]]) -> Reach:
                     given.setdefault(rule.prefix, {}).setdefault(upstream.node, (upstream.remote_as,))
         reach.defaults[family] = run.default_route(given.pop(DEFAULT_ROUTE[family], {}))
         reach.outside[family] = {prefix: run.outside(own) for prefix, own in given.items()}
+        _prefer_connected(fabric, family, reach)
     return reach
+
+
+def _prefer_connected(fabric: Fabric, family: str, reach: Reach) -> None:
+    """A point-to-point address that is the neighbour's loopback makes a connected route, which beats BGP's."""
+    direct: dict[tuple[str, str], set[str]] = {}
+    for link in fabric.links:
+        for near, far in ((link.a, link.b), (link.b, link.a)):
+            loopback = fabric.nodes[far.node].loopbacks.get(family)
+            if link.kind == "peer" and loopback and far.addresses.get(family) == loopback:
+                direct.setdefault((far.node, near.node), set()).add(near.interface)
+    for (owner, node), interfaces in direct.items():
+        reach.loopbacks[family][owner].interfaces[node] = tuple(sorted(interfaces))

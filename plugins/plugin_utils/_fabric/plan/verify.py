@@ -84,7 +84,7 @@ def _advertised(fabric: Fabric, node: Node, sessions: list[Session], reach: Reac
                     sent.append(DEFAULT_ROUTE[family])
                 entry[family] = sorted(sent)
                 echoed[family] = sorted(_echoed(fabric, s, family, reach))
-            # sent back to where they came from; missing, without harm, while the other sessions of the group are down
+            # sent back to where they came from; it does no harm if they are missing
             if any(echoed.values()):
                 entry["echoed"] = echoed
             found.append(entry)
