@@ -59,8 +59,8 @@ def _carried(link: Link, fabric: Fabric) -> list[tuple[tuple[str, ...], str | No
 def _ends_are_loopbacks(link: Link, fabric: Fabric) -> bool:
     """Whether a point-to-point address of the link is a loopback.
 
-    Such a link needs a session over the interface: over the addresses, a router's loopback would come with itself as its
-    next hop, and FRR (10.3) takes a route that resolves over itself as unreachable and does not pass it on.
+    Such a link needs a session over the interface: over the addresses, a router's loopback would come with itself as
+    its next hop, and FRR (10.3) takes a route that resolves over itself as unreachable and does not pass it on.
     """
     return link.kind == "peer" and any(
         address in fabric.nodes[end.node].loopbacks.values()
