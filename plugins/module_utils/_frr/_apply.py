@@ -81,7 +81,7 @@ def make_plan(node: Node, config: Mapping[str, Any], state: str, name_prefix: st
         wanted = []
     else:
         wanted = node.canonical(given)
-    return Plan(node, ours, got, wanted, difference(got, wanted))
+    return Plan(node, ours, got, wanted, difference(got, wanted, node.lines))
 
 
 def same(one: Sequence[Line], other: Sequence[Line]) -> bool:
@@ -137,7 +137,7 @@ def undo_plan(plan: Plan, node: Node, vtysh: Vtysh) -> str:
 
 def _remaining(plan: Plan, node: Node, wanted: Sequence[Line]) -> list[Line]:
     """The commands that still lie between what is there and what is wanted."""
-    return difference(node.canonical(owned(node.lines, plan.ours)), wanted)
+    return difference(node.canonical(owned(node.lines, plan.ours)), wanted, node.lines)
 
 
 def _one_line(line: Line) -> str:

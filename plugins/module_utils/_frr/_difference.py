@@ -33,8 +33,10 @@ CONTAINERS = ("interface", "vrf", "bfd", "address-family")
 _LISTS = ("prefix-list", "access-list", "community-list", "large-community-list", "extcommunity-list")
 
 
-def difference(got: Sequence[Line], wanted: Sequence[Line]) -> list[Line]:
-    """Commands, each with the block it is given in, that turn `got` into `wanted`. Empty exactly when nothing is to do."""
+def difference(got: Sequence[Line], wanted: Sequence[Line], shown: Sequence[Line] = ()) -> list[Line]:
+    """`shown`: what FRR prints, where that is more than `got`, its canonical form.
+
+    Commands, each with the block it is given in, that turn `got` into `wanted`. Empty exactly when nothing is to do."""
     have = _by_place(line for line in got if not _is_container(line))
     want = _by_place(line for line in wanted if not _is_container(line))
     additions: list[tuple[int, Line]] = []
@@ -54,7 +56,8 @@ def difference(got: Sequence[Line], wanted: Sequence[Line]) -> list[Line]:
     for where, line in reversed(list(have.items())):
         if _in_instance(line) or where in want or _goes_with_its_block(line, want):
             continue
-        removals.append((_rank(line), (_new_context(line[0], want), undo(*line))))
+        rank = _rank(line) - (1 if _hides(line, want) else 0)
+        removals.append((rank, (_new_context(line[0], want), undo(*line))))
     additions, removals = _avoid_equal_entries(have, want, additions, removals)
     first, additions, removals, last = _apart(got, wanted, additions, removals)
 
@@ -62,9 +65,38 @@ def difference(got: Sequence[Line], wanted: Sequence[Line]) -> list[Line]:
     staying = {_object(line) for line in want.values()}
     gone = [(rank, line) for rank, line in removals if _object(_taken_back(line)) not in staying]
     changed = [(rank, line) for rank, line in removals if _object(_taken_back(line)) in staying]
-    early = [line for _, line in sorted(additions + changed, key=lambda entry: entry[0])]
+    early = _advertisements([line for _, line in sorted(additions + changed, key=lambda entry: entry[0])], have, want)
     late = [line for _, line in sorted(gone, key=lambda entry: -entry[0])]
-    return [*first, *early, *_instance.difference(_instances(got), _instances(wanted)), *late, *last]
+    return [*first, *early, *_instance.difference(_instances(got), _instances(wanted), shown), *late, *last]
+
+
+def _advertisements(commands: list[Line], have: dict[Place, Line], want: dict[Place, Line]) -> list[Line]:
+    """FRR refuses an interval of router advertisements above their lifetime, and any if that is 0: lifetime away, and back."""
+    result: list[Line] = []
+    for line in commands:
+        context, text = line
+        lifetime = place((context, "ipv6 nd ra-lifetime 1")) if text.startswith("ipv6 nd ra-interval ") else None
+        old = have.get(lifetime) if lifetime else None
+        if old and float(text.split()[-1]) / (1000 if " msec " in text else 1) > (int(old[1].split()[-1]) or 0):
+            result = [entry for entry in result if entry != (context, "no ipv6 nd ra-lifetime")]
+            result += [(context, "no ipv6 nd ra-lifetime"), line]
+            if lifetime in want:
+                result.append(want[lifetime])
+        elif line not in result:
+            result.append(line)
+    # The lifetime that is wanted comes after the interval.
+    later = [line for line in result if line[1].startswith("ipv6 nd ra-lifetime ")]
+    contexts = {line[0] for line in later}
+    ordered: list[Line] = []
+    for position, line in enumerate(result):
+        if line in later:
+            continue
+        ordered.append(line)
+        following = result[position + 1 :]
+        if line[0] in contexts and not any(other[0] == line[0] and other not in later for other in following):
+            ordered += [entry for entry in dict.fromkeys(later) if entry[0] == line[0]]
+            contexts.discard(line[0])
+    return ordered + [line for line in dict.fromkeys(later) if line[0] in contexts]
 
 
 def batches(commands: Sequence[Line]) -> list[list[Line]]:
@@ -127,6 +159,23 @@ def _goes_with_its_block(line: Line, want: dict[Place, Line]) -> bool:
     if not context or first_word(context[-1]) not in ("route-map", "profile"):
         return False
     return place((context[:-1], context[-1])) not in want
+
+
+_DISCARDS = {"Null0", "blackhole", "reject"}
+
+
+def _hides(line: Line, want: dict[Place, Line]) -> bool:
+    """FRR refuses a next hop beside a discard route of the same prefix, so the one must go before the other comes."""
+    context, text = line
+    words = text.split()
+    if words[1:2] != ["route"]:
+        return False
+    return any(
+        other_context == context
+        and other.split()[:3] == words[:3]
+        and (other.split()[3] in _DISCARDS) != (words[3] in _DISCARDS)
+        for other_context, other in want.values()
+    )
 
 
 def _new_context(context: Context, want: dict[Place, Line]) -> Context:

@@ -31,18 +31,32 @@ _OPTIONS = ("route-map", "metric", "backdoor", "label-index", "no-prepend", "rep
 IPV4 = "address-family ipv4 unicast"
 
 
-def difference(got: Sequence[Line], wanted: Sequence[Line]) -> list[Line]:
+def difference(got: Sequence[Line], wanted: Sequence[Line], shown: Sequence[Line] = ()) -> list[Line]:
+    """`shown`: the lines as FRR prints them, with what the canonical form leaves out as a copy of the group's line."""
     have = _split(got)
     want = _split(wanted)
     commands: list[Line] = []
     going = [header for header in have if header not in want]
+    commands += _forget_imports(have, {header.split(" vrf ")[1] for header in going if " vrf " in header})
     # An instance of a VRF may need the default one: it goes first and comes last.
     for header in sorted(going, key=lambda text: " vrf " not in text):
         commands.append(((), "no " + header))
     for header in sorted(want, key=lambda text: " vrf " in text):
         if header not in have:
             commands.append(((), header))
-        commands += _Instance(header, have.get(header, []), want[header]).commands()
+        commands += _Instance(header, have.get(header, []), want[header], shown).commands()
+    # An import makes the other VRF's instance in hiding, with our AS: only once the real one is there.
+    imports = [line for line in commands if line[1].startswith("import vrf ")]
+    return [line for line in commands if line not in imports] + imports
+
+
+def _forget_imports(have: dict[str, list[Line]], vrfs: set[str]) -> list[Line]:
+    """FRR 8.4 does not delete an instance that another one imports from: stop that first."""
+    commands = []
+    for header, lines in have.items():
+        imports = [line for line in lines if line[1] in {f"import vrf {vrf}" for vrf in vrfs}]
+        commands += [(context, "no " + text) for context, text in imports]
+        have[header] = [line for line in lines if line not in imports]
     return commands
 
 
@@ -88,8 +102,9 @@ class _Peers:
 
 
 class _Instance:
-    def __init__(self, header: str, got: Sequence[Line], wanted: Sequence[Line]) -> None:
+    def __init__(self, header: str, got: Sequence[Line], wanted: Sequence[Line], shown: Sequence[Line]) -> None:
         self.header = header
+        self.shown = [line for line in shown if line[0] == (header,)]
         self.top: Context = (header,)
         self.have: dict[Place, Line] = {place(line): line for line in _explicit(header, got)}
         self.want: dict[Place, Line] = {place(line): line for line in _explicit(header, wanted)}
@@ -212,6 +227,15 @@ class _Instance:
             if name and _is_definition(context, text) and name not in self.before.groups:
                 continue  # the peer stays, defined by its group or by another line
             self.out.append((context, undo(context, text)))
+            if name in self.before.groups and " graceful-restart" in text:
+                self._take_back_copies(name, text)
+
+    def _take_back_copies(self, group: str, text: str) -> None:
+        """FRR 10.3 gives a group's graceful-restart line to members that come later, and leaves it with them."""
+        for member, its_group in self.after.group_of.items():
+            copy = text.replace(f"neighbor {group} ", f"neighbor {member} ")
+            if its_group == group and (self.top, copy) in self.shown:
+                self.out.append((self.top, "no " + copy))
 
     def _set(self, changed: Sequence[tuple[Line, Line]], missing: Sequence[Line]) -> None:
         lines: list[tuple[tuple[int, ...], Optional[Line], Line]] = []
@@ -247,13 +271,18 @@ class _Instance:
             ]
             family = 1 + families.index(context[1])
         if family and not name:
-            return (4, family, 0, 0)
+            # The automatic target of a VNI, said as the first one, counts as not configured.
+            return (4, family, 0, 1 if self._is_automatic_target(context, text) else 0)
         group = 0 if name in self.after.groups else 1
         if family:
             return (4, family, 1 + group, 1 if text.endswith(" activate") else 0)
         if not name:
             return (3,)
         return (1 + group,)
+
+    def _is_automatic_target(self, context: Context, text: str) -> bool:
+        number = int(re.sub(r"\D.*", "", self.header.split()[2]) or 0) & 0xFFFF
+        return len(context) == 3 and text.split()[-1] == f"{number}:{context[2].split()[-1]}"
 
     # 4. groups that nobody is in any more
 

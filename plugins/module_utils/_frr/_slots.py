@@ -140,7 +140,7 @@ TABLE: tuple[Slot, ...] = (
     _slot("address-family", r"(maximum-paths)", "no maximum-paths"),
     _slot("address-family", r"(import vrf route-map)"),
     _slot("address-family", r"(import vrf) (\S+)"),
-    _slot("address-family", r"(advertise) (ipv4|ipv6) (unicast)", clear_to_shrink=True),
+    _slot("address-family", r"(advertise) (ipv4|ipv6) (unicast)", "no advertise {1} {2}", clear_to_shrink=True),
     _slot("address-family", r"(dup-addr-detection max-moves)"),
     _slot("address-family", r"(dup-addr-detection freeze)"),
     _slot("address-family", r"(rd)"),
