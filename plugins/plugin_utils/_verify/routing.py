@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from typing import Any
 
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify.result import Result, judged, skipped
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify.state import (
@@ -28,6 +29,18 @@ def down_sessions(live: Live, plan: Plan) -> set[str]:
     }
 
 
+def held_by_bfd(live: Live, plan: Plan) -> set[str]:
+    """
+    The neighbors that were up and whose session FRR keeps down for as long as BFD is down: bfd_up says more there.
+    """
+    guarded = {session["neighbor"] for session in plan.sessions if session.get("bfd")}
+    return {
+        name
+        for name in guarded & down_sessions(live, plan)
+        if live.neighbors.get(name, {}).get("bfd") == "down" and live.neighbors[name]["connections_established"] > 0
+    }
+
+
 def missing_loopbacks(live: Live, plan: Plan) -> set[str]:
     """Families whose own loopback address is not on the node: without it, no route of the family can be judged."""
     loopback = plan.node.get("loopback", {})
@@ -42,6 +55,7 @@ def missing_loopbacks(live: Live, plan: Plan) -> set[str]:
 
 def session_up(live: Live, plan: Plan) -> list[Result]:
     """Each planned session is established, with each planned address family negotiated."""
+    held = held_by_bfd(live, plan)
     results = []
     for session in plan.sessions:
         neighbor = session["neighbor"]
@@ -50,6 +64,9 @@ def session_up(live: Live, plan: Plan) -> list[Result]:
         link = live.links.get(neighbor)
         if link and "LOWER_UP" not in link["flags"]:
             results.append(skipped("session_up", subject, "the link is down"))
+            continue
+        if neighbor in held:
+            results.append(skipped("session_up", subject, "BFD is down"))
             continue
         faults = []
         if not live.bgp_runs:
@@ -68,17 +85,21 @@ def session_up(live: Live, plan: Plan) -> list[Result]:
 
 def bfd_up(live: Live, plan: Plan) -> list[Result]:
     """Each session that the plan guards with BFD has BFD up."""
-    down = down_sessions(live, plan)
+    down, held = down_sessions(live, plan), held_by_bfd(live, plan)
     results = []
     for session in plan.sessions:
         if not session.get("bfd"):
             continue
         neighbor = session["neighbor"]
-        if neighbor in down:
+        link = live.links.get(neighbor)
+        if neighbor in down and (neighbor not in held or (link and "LOWER_UP" not in link["flags"])):
             results.append(skipped("bfd_up", neighbor, "the session is not up"))
             continue
-        status = live.neighbors[neighbor].get("bfd", "")
-        faults = [] if status == "up" else [f"BFD is {status or 'not used'} on an established session"]
+        faults = []
+        if neighbor in held:
+            faults.append("BFD is down and keeps the session down")
+        elif live.neighbors[neighbor]["bfd"] != "up":
+            faults.append(f"BFD is {live.neighbors[neighbor]['bfd'] or 'not used'} on an established session")
         hint = "`vtysh -c 'show bfd peers'`; BFD has to be configured on both ends, and UDP 3784 let through"
         results.append(judged("bfd_up", neighbor, faults, hint))
     return results
@@ -121,6 +142,10 @@ def ecmp(live: Live, plan: Plan) -> list[Result]:
         prefix = item["prefix"]
         if family_of(prefix) in broken:
             results.append(skipped("ecmp", prefix, "this node's own loopback address is missing"))
+            continue
+        if _has_ra_route(live, plan, prefix):
+            # Seen with FRR 10.3: zebra prefers the kernel's route, whatever its metric, and takes BGP's away.
+            results.append(skipped("ecmp", prefix, "a router advertisement gave the node a route to it"))
             continue
         wanted = set(item["interfaces"]) - down
         if not wanted:
@@ -168,9 +193,7 @@ def advertised_exactly(live: Live, plan: Plan) -> list[Result]:
 def no_ra_route(live: Live, plan: Plan) -> list[Result]:
     """No route comes from a router advertisement: it stays when BGP says that the way is gone."""
     faults = sorted(
-        f"{route['dst']} over {route.get('dev', '?')} comes from a router advertisement"
-        for route in live.routes("ipv6")
-        if route.get("protocol") == "ra" and route.get("dev") in plan.addresses
+        f"{route['dst']} over {route['dev']} comes from a router advertisement" for route in _ra_routes(live, plan)
     )
     hint = "set accept_ra=0 on the uplink (role underlay does), then `ip -6 route flush proto ra`"
     return [judged("no_ra_route", "uplinks", faults, hint)]
@@ -189,6 +212,18 @@ def no_foreign_prefix(live: Live, plan: Plan) -> list[Result]:
         hint = f"`vtysh -c 'show {'ip' if family == 'ipv4' else 'ipv6'} route bgp'`: which neighbor sends it?"
         results.append(judged("no_foreign_prefix", family, faults, hint))
     return results
+
+
+def _ra_routes(live: Live, plan: Plan) -> list[dict[str, Any]]:
+    return [
+        route for route in live.routes("ipv6") if route.get("protocol") == "ra" and route.get("dev") in plan.addresses
+    ]
+
+
+def _has_ra_route(live: Live, plan: Plan, prefix: str) -> bool:
+    return family_of(prefix) == "ipv6" and any(
+        canonical_prefix(route["dst"], "ipv6") == canonical_prefix(prefix, "ipv6") for route in _ra_routes(live, plan)
+    )
 
 
 def listed(prefixes: Iterable[str], most: int = 8) -> str:
