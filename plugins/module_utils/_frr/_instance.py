@@ -193,12 +193,16 @@ class _Instance:
         return missing, changed, surplus
 
     def _forget_what_is_dragged_along(self) -> None:
-        """`route-server-client` sets and takes `attribute-unchanged next-hop` with it: say that line again."""
+        """`route-server-client`, and in EVPN `next-hop-self`, set and take `attribute-unchanged next-hop` with them.
+
+        So that line is said again.
+        """
         for one, other in ((self.have, self.want), (self.want, self.have)):
             for where, (context, text) in list(one.items()):
                 slot = place((context, f"neighbor {_peer(text)} attribute-unchanged"))
                 dragged = slot in self.want or self.have.get(slot, (context, ""))[1].endswith(" attribute-unchanged next-hop")
-                if text.endswith(" route-server-client") and where not in other and dragged:
+                drags = text.endswith(" route-server-client") or " next-hop-self" in text
+                if drags and where not in other and dragged:
                     self.have.pop(slot, None)
 
     def _not_active_by_default(self) -> list[Line]:
