@@ -201,7 +201,8 @@ class _Instance:
             for where, (context, text) in list(one.items()):
                 slot = place((context, f"neighbor {_peer(text)} attribute-unchanged"))
                 dragged = slot in self.want or self.have.get(slot, (context, ""))[1].endswith(" attribute-unchanged next-hop")
-                drags = text.endswith(" route-server-client") or " next-hop-self" in text
+                in_evpn = context[-1].startswith("address-family l2vpn")
+                drags = text.endswith(" route-server-client") or (in_evpn and " next-hop-self" in text)
                 if drags and where not in other and dragged:
                     self.have.pop(slot, None)
 
@@ -235,11 +236,16 @@ class _Instance:
                 self._take_back_copies(name, text)
 
     def _take_back_copies(self, group: str, text: str) -> None:
-        """FRR 10.3 gives a group's graceful-restart line to members that come later, and leaves it with them."""
+        """FRR 10.3 gives a group's graceful-restart line to members that come later, and leaves it with them.
+
+        Its state machine ignores the plain `no`; another mode, taken back, clears the member.
+        """
         for member, its_group in self.after.group_of.items():
             copy = text.replace(f"neighbor {group} ", f"neighbor {member} ")
             if its_group == group and (self.top, copy) in self.shown:
-                self.out.append((self.top, "no " + copy))
+                other = "graceful-restart-disable" if copy.endswith(" graceful-restart") else "graceful-restart"
+                self.out.append((self.top, f"neighbor {member} {other}"))
+                self.out.append((self.top, f"no neighbor {member} {other}"))
 
     def _set(self, changed: Sequence[tuple[Line, Line]], missing: Sequence[Line]) -> None:
         lines: list[tuple[tuple[int, ...], Optional[Line], Line]] = []
