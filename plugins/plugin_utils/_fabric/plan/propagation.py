@@ -140,10 +140,9 @@ class Propagation:
         return route
 
     def _preference(self, route: Route) -> tuple[object, ...]:
-        session = route.session
-        assert session is not None
+        neighbor = route.session.neighbor if route.session else ""
         router_id = tuple(int(part) for part in self._nodes[route.originator].router_id.split("."))
-        return (len(route.as_path), route.internal, router_id, len(route.clusters), session.neighbor)
+        return (len(route.as_path), route.internal, router_id, len(route.clusters), neighbor)
 
 
 @dataclass
