@@ -70,34 +70,34 @@ class Connection(ConnectionBase):  # type: ignore[misc]
     transport = "routed.fabric.twin"
     has_pipelining = True
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._pid: int | None = None
-
     def _connect(self) -> Connection:
+        self._init_pid()
+        self._connected = True
+        return self
+
+    def _init_pid(self) -> int:
+        """The PID of the container's init as of now."""
         container = self.get_option("remote_addr")
-        self._pid = _state.read_pid(container)
-        if self._pid is None:
+        pid = _state.read_pid(container)
+        if pid is None:
             try:
-                self._pid = Podman().pid(container)
+                pid = Podman().pid(container)
             except TwinError as exc:
                 raise AnsibleConnectionFailure(str(exc)) from exc
-            if not self._pid:
+            if not pid:
                 raise AnsibleConnectionFailure(
                     f"The container {container} is not running on this machine. "
                     "The playbook routed.fabric.twin_up starts it (`make twin FABRIC=...`)."
                 )
-            _state.write_pid(container, self._pid)
-        self._connected = True
-        return self
+            _state.write_pid(container, pid)
+        return pid
 
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
-        self._connect()
-        assert self._pid is not None
+        pid = self._init_pid()
         environment = [f"{name}={value}" for name, value in ENVIRONMENT.items()]
         done = subprocess.run(
-            [*enter(self._pid), "env", "--ignore-environment", "--chdir=/root", *environment, "/bin/sh", "-c", cmd],
+            [*enter(pid), "env", "--ignore-environment", "--chdir=/root", *environment, "/bin/sh", "-c", cmd],
             input=in_data or b"",
             capture_output=True,
             check=False,
@@ -122,8 +122,7 @@ class Connection(ConnectionBase):  # type: ignore[misc]
         self._connected = False
 
     def _inside(self, path: str) -> Path:
-        self._connect()
-        return Path(f"/proc/{self._pid}/root") / path.lstrip("/")
+        return Path(f"/proc/{self._init_pid()}/root") / path.lstrip("/")
 
     def _copy(self, source: Path, target: Path) -> None:
         try:

@@ -11,7 +11,7 @@ name: fabric
 short_description: A routed fabric from one file
 version_added: 0.1.0
 author:
-  - The routed.fabric contributors
+  - The routed.fabric contributors (@routed)
 description:
   - Reads a fabric file (C(fabric.yml)), checks it as a whole, and makes one host of every node.
   - Every host gets the variable C(fabric_node), which holds everything that the roles of this collection need,

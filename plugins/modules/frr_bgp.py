@@ -10,7 +10,7 @@ module: frr_bgp
 short_description: BGP and the policy around it on a node that runs FRR
 version_added: 0.1.0
 author:
-  - The routed.fabric contributors (@routed-fabric)
+  - The routed.fabric contributors (@routed)
 description:
   - Brings the routing configuration of one node to what is given, in one transaction with C(vtysh). Lines that differ
     are changed in their place; a session that a change does not concern stays up, and FRR is never restarted.

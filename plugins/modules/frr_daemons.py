@@ -62,7 +62,7 @@ before:
   type: dict
   sample: {"daemons": {"bgpd": false}, "installed": true, "running": [], "at_boot": true}
 after:
-  description: The same afterwards. In check mode C(running) is what really runs now.
+  description: The same afterwards. In check mode its part C(running) is what really runs now.
   returned: always
   type: dict
 commands:

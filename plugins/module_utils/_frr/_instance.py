@@ -193,12 +193,17 @@ class _Instance:
         return missing, changed, surplus
 
     def _forget_what_is_dragged_along(self) -> None:
-        """`route-server-client` sets and takes `attribute-unchanged next-hop` with it: say that line again."""
+        """`route-server-client`, and in EVPN `next-hop-self`, set and take `attribute-unchanged next-hop` with them.
+
+        So that line is said again.
+        """
         for one, other in ((self.have, self.want), (self.want, self.have)):
             for where, (context, text) in list(one.items()):
                 slot = place((context, f"neighbor {_peer(text)} attribute-unchanged"))
                 dragged = slot in self.want or self.have.get(slot, (context, ""))[1].endswith(" attribute-unchanged next-hop")
-                if text.endswith(" route-server-client") and where not in other and dragged:
+                in_evpn = context[-1].startswith("address-family l2vpn")
+                drags = text.endswith(" route-server-client") or (in_evpn and " next-hop-self" in text)
+                if drags and where not in other and dragged:
                     self.have.pop(slot, None)
 
     def _not_active_by_default(self) -> list[Line]:
@@ -231,11 +236,16 @@ class _Instance:
                 self._take_back_copies(name, text)
 
     def _take_back_copies(self, group: str, text: str) -> None:
-        """FRR 10.3 gives a group's graceful-restart line to members that come later, and leaves it with them."""
+        """FRR 10.3 gives a group's graceful-restart line to members that come later, and leaves it with them.
+
+        Its state machine ignores the plain `no`; another mode, taken back, clears the member.
+        """
         for member, its_group in self.after.group_of.items():
             copy = text.replace(f"neighbor {group} ", f"neighbor {member} ")
             if its_group == group and (self.top, copy) in self.shown:
-                self.out.append((self.top, "no " + copy))
+                other = "graceful-restart-disable" if copy.endswith(" graceful-restart") else "graceful-restart"
+                self.out.append((self.top, f"neighbor {member} {other}"))
+                self.out.append((self.top, f"no neighbor {member} {other}"))
 
     def _set(self, changed: Sequence[tuple[Line, Line]], missing: Sequence[Line]) -> None:
         lines: list[tuple[tuple[int, ...], Optional[Line], Line]] = []

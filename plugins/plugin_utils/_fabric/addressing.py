@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from .errors import MissingLibrary
@@ -72,6 +73,7 @@ def same_network(a: str, b: str) -> bool:
     return bool(netaddr.IPNetwork(a).cidr == netaddr.IPNetwork(b).cidr)
 
 
+@lru_cache(maxsize=65536)  # asked for every pair of node and pool, again for every node
 def contains(outer: str, inner: str) -> bool:
     """Whether prefix *inner* (or address) lies inside of prefix *outer*."""
     netaddr = _netaddr()

@@ -53,7 +53,7 @@ def read_links(data: dict[str, Any], fabric: Fabric, problems: Problems) -> tupl
 
 
 def _end(text: str) -> End:
-    node, _, interface = text.partition(":")
+    node, interface = text.split(":", 1)
     return End(node, interface)
 
 

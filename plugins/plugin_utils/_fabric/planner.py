@@ -101,7 +101,7 @@ def _check_unheard(fabric: Fabric, reach: Reach, problems: Problems) -> None:
     for asn, nodes in by_asn.items():
         for index, node in enumerate(nodes):
             for other in nodes[:index]:
-                if _deaf(node, other, reach) and _deaf(other, node, reach):
+                if _deaf(node, other, reach) and _deaf(other, node, reach):  # pylint: disable=arguments-out-of-order
                     problems.add("unheard", ("nodes", node.name), node=node.name, other=other.name, asn=asn)
                     break
 

@@ -112,7 +112,7 @@ class TestDefaultRoute:
         entries = named(config(result, "gw1")["prefix_lists"], "fabric-accepted-ipv4")["entries"]
         assert [e["prefix"] for e in entries] == ["192.0.2.0/24"]
         sent = {e["neighbor"]: e["ipv4"] for e in result.nodes["tor1"]["verify"]["advertised"]}
-        # the router's best is the gateway with the lower router-id, to which it does not send the route back
+        # the router's best is the gateway with the lower router-id: what goes back there is not counted
         assert "0.0.0.0/0" not in sent["p31"]
         assert "0.0.0.0/0" in sent["p32"]
 

@@ -112,6 +112,8 @@ class Propagation:
         node, peer = self._nodes[session.node], self._nodes[session.peer]
         if default and policy.originates_default_to(node, peer):
             best = Route((), None, node.name)
+        # FRR has no split horizon: a route that other neighbours of the same policy get goes back to where it came from,
+        # too. The peer refuses it, since its AS or router-id is in it, and the checks do not count it.
         if best is None or (best.session is not None and best.session.key == session.key):
             return None
         if best.session is not None and not node.is_router:
@@ -138,10 +140,9 @@ class Propagation:
         return route
 
     def _preference(self, route: Route) -> tuple[object, ...]:
-        session = route.session
-        assert session is not None
+        neighbor = route.session.neighbor if route.session else ""
         router_id = tuple(int(part) for part in self._nodes[route.originator].router_id.split("."))
-        return (len(route.as_path), route.internal, router_id, len(route.clusters), session.neighbor)
+        return (len(route.as_path), route.internal, router_id, len(route.clusters), neighbor)
 
 
 @dataclass
@@ -167,4 +168,17 @@ def simulate(fabric: Fabric, sessions: dict[str, list[Session]]) -> Reach:
                     given.setdefault(rule.prefix, {}).setdefault(upstream.node, (upstream.remote_as,))
         reach.defaults[family] = run.default_route(given.pop(DEFAULT_ROUTE[family], {}))
         reach.outside[family] = {prefix: run.outside(own) for prefix, own in given.items()}
+        _prefer_connected(fabric, family, reach)
     return reach
+
+
+def _prefer_connected(fabric: Fabric, family: str, reach: Reach) -> None:
+    """A point-to-point address that is the neighbour's loopback makes a connected route, which beats BGP's."""
+    direct: dict[tuple[str, str], set[str]] = {}
+    for link in fabric.links:
+        for near, far in ((link.a, link.b), (link.b, link.a)):
+            loopback = fabric.nodes[far.node].loopbacks.get(family)
+            if link.kind == "peer" and loopback and far.addresses.get(family) == loopback:
+                direct.setdefault((far.node, near.node), set()).add(near.interface)
+    for (owner, node), interfaces in direct.items():
+        reach.loopbacks[family][owner].interfaces[node] = tuple(sorted(interfaces))

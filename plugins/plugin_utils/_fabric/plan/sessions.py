@@ -53,11 +53,24 @@ def sessions(fabric: Fabric) -> dict[str, list[Session]]:
 
 def _carried(link: Link, fabric: Fabric) -> list[tuple[tuple[str, ...], str | None]]:
     """(families that the session carries, family of its own addresses or None) for each session of a link."""
-    if link.kind == "unnumbered":
+    if link.kind == "unnumbered" or _ends_are_loopbacks(link, fabric):
         return [(fabric.families, None)]
     if link.families == ("ipv6",):
         return [(fabric.families, "ipv6")]
     return [((f,), f) for f in FAMILIES if f in link.families and f in fabric.families]
+
+
+def _ends_are_loopbacks(link: Link, fabric: Fabric) -> bool:
+    """Whether a point-to-point address of the link is a loopback.
+
+    Such a link needs a session over the interface: over the addresses, a router's loopback would come with itself as
+    its next hop, and FRR (10.3) takes a route that resolves over itself as unreachable and does not pass it on.
+    """
+    return link.kind == "peer" and any(
+        address in fabric.nodes[end.node].loopbacks.values()
+        for end in (link.a, link.b)
+        for address in end.addresses.values()
+    )
 
 
 def _session(
