@@ -202,16 +202,21 @@ class Transaction:
         self._files.write(path, after)
         self._undo.append((f"file {path}", lambda: self._files.write(path, before)))
 
-    def undo(self) -> list[str]:
-        """Put everything back; returns what could not be."""
-        left = []
+    def undo(self) -> dict[str, str]:
+        """
+        Put everything back, last things first; returns what was refused, by name.
+
+        A refusal alone says little: an interface that goes down loses its IPv6 addresses before they are removed. So
+        the caller looks at what is there then.
+        """
+        refused = {}
         for name, action in reversed(self._undo):
             try:
                 action()
             except IpError as exc:
-                left.append(f"{name} ({exc})")
+                refused[name] = str(exc)
         self._undo.clear()
-        return left
+        return refused
 
 
 class UnderlayInterfaces:
@@ -245,12 +250,13 @@ class UnderlayInterfaces:
         files = self._persistence.changes(wanted) if self._persistence else []
         after_links, after_sysctl = _links.predict(links, changes), {**sysctl, **{d.path: d.after for d in drifts}}
 
+        before = self._state(links, sysctl, owned)
         if not self._check_mode and (changes or drifts or files):
-            self._apply(changes, drifts, files, owned)
+            self._apply(changes, drifts, files, owned, before)
             after_links = _links.parse_dump(self._ip.dump())
             after_sysctl = {path: self._sysctl.read(path) for path in wanted.sysctl}
 
-        before, after = self._state(links, sysctl, owned), self._state(after_links, after_sysctl, owned)
+        after = self._state(after_links, after_sysctl, owned)
         return {
             "changed": bool(changes or drifts or files),
             "before": before,
@@ -288,6 +294,7 @@ class UnderlayInterfaces:
         drifts: list[_sysctl.Drift],
         files: list[tuple[str, str | None, str | None]],
         owned: dict[str, list[_links.Address]],
+        former: dict[str, Any],
     ) -> None:
         """Parameters before links: an uplink must not accept a router advertisement in the moment it comes up."""
         transaction = Transaction(self._ip, self._sysctl, self._files)
@@ -307,9 +314,22 @@ class UnderlayInterfaces:
             if self._persistence and files:
                 self._persistence.announce()
         except IpError as exc:
-            lost = transaction.undo()
+            lost = self._lost(transaction.undo(), former, owned)
             outcome = f"could not be undone: {'; '.join(lost)}" if lost else "everything is as it was before"
             raise IpError(f"{exc}; {outcome}") from exc
+
+    def _lost(
+        self, refused: dict[str, str], former: dict[str, Any], owned: dict[str, list[_links.Address]]
+    ) -> list[str]:
+        """What differs from the former state after an undo, and why files could not be put back."""
+        links = _links.parse_dump(self._ip.dump())
+        now = self._state(links, {path: self._sysctl.read(path) for path in self._underlay.sysctl}, owned)
+        was, is_now = _lines(former).splitlines(), _lines(now).splitlines()
+        return [
+            *(f"'{line}' is missing" for line in was if line not in is_now),
+            *(f"'{line}' is new" for line in is_now if line not in was),
+            *(f"{name}: {words}" for name, words in refused.items() if name.startswith("file ")),
+        ]
 
     def _sysctl_drifts(self) -> list[_sysctl.Drift]:
         wanted = self._underlay.sysctl

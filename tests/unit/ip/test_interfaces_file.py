@@ -97,7 +97,7 @@ def test_a_file_that_comes_before_ours() -> None:
     }
     assert interfaces_file.networkd_rivals(["up0", "up1"], others) == [
         (
-            "persist: the file 10-netplan-up0.network matches 'up0' too and comes before 10-routed-fabric-up0.network, so "
-            "systemd-networkd would never read ours; take the interface out of it (or out of netplan)"
+            "persist: the file 10-netplan-up0.network matches 'up0' too and comes before 10-routed-fabric-up0.network, "
+            "so systemd-networkd would never read ours; take the interface out of it (or out of netplan)"
         )
     ]
