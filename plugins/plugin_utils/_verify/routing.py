@@ -179,7 +179,7 @@ def advertised_exactly(live: Live, plan: Plan) -> list[Result]:
                 results.append(skipped("advertised_exactly", subject, "this node's own loopback address is missing"))
                 continue
             wanted = {canonical_prefix(prefix, family) for prefix in item[family] or []}
-            there = live.advertised_to(neighbor, family)
+            there = live.advertised_to(neighbor, family, transit=plan.is_router)
             faults = []
             if wanted - there:
                 faults.append(f"not advertised: {listed(wanted - there)}")

@@ -44,6 +44,11 @@ class Plan:
         self.underlay: Mapping[str, Any] = node.get("underlay", {})
 
     @property
+    def is_router(self) -> bool:
+        """Whether the node passes on what it hears."""
+        return "router" in self.node.get("functions", ())
+
+    @property
     def sessions(self) -> list[dict[str, Any]]:
         return list(self.verify.get("sessions", []))
 
@@ -97,16 +102,16 @@ class Live:
         found: Mapping[str, str | None] = self._info["sysctl"]
         return found
 
-    def advertised_to(self, neighbor: str, family: str) -> set[str]:
+    def advertised_to(self, neighbor: str, family: str, transit: bool) -> set[str]:
         """
-        What the neighbor is sent, without what it had sent us first.
+        What the neighbor is sent; of a router (`transit`) without what it had from that neighbor first.
 
         FRR sends a route back to where it came from if others with the same policy get it too; the neighbor finds
-        its own AS in the path and drops it.
+        its own AS in the path and drops it. From a host, which passes nothing on, even that would be a leak.
         """
         routes: Mapping[str, str] = self._info["advertised"].get(neighbor, {}).get(family) or {}
-        remote_as = str(self.neighbors.get(neighbor, {}).get("remote_as"))
-        return {canonical_prefix(prefix, family) for prefix, path in routes.items() if path.split()[:1] != [remote_as]}
+        echo = [str(self.neighbors.get(neighbor, {}).get("remote_as"))] if transit else None
+        return {canonical_prefix(prefix, family) for prefix, path in routes.items() if path.split()[:1] != echo}
 
     def routes(self, family: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._info["routes"][family]

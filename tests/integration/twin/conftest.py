@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -103,8 +102,6 @@ class Machine:
 
 @pytest.fixture(scope="session")
 def machine() -> Iterator[Machine]:
-    if os.geteuid() != 0 or shutil.which("podman") is None:
-        pytest.skip("a twin needs root and podman")
     found = Machine()
     for release in ("trixie", "bookworm"):
         subprocess.run([str(ROOT / "scripts" / "twin_image.sh"), release], check=True)

@@ -68,7 +68,7 @@ INFO: dict[str, Any] = {
     },
     "rib": {"ipv4": ["0.0.0.0/0", "10.255.0.21/32"], "ipv6": ["2001:db8::15/128", "::/0"]},
     "advertised": {
-        "up0": {"ipv4": {"10.255.0.11/32": "", "10.255.0.1/32": "65001"}, "ipv6": {"2001:db8::b/128": ""}},
+        "up0": {"ipv4": {"10.255.0.11/32": ""}, "ipv6": {"2001:db8::b/128": ""}},
         "up1": {"ipv4": {"10.255.0.11/32": ""}, "ipv6": None},
     },
     "links": [
@@ -121,6 +121,13 @@ def test_a_sound_node_is_green() -> None:
     results = checks.checks(INFO, NODE)
     assert {item["status"] for item in results} == {"ok"}
     assert {item["check"] for item in results} == {check.__name__ for check in checks.CHECKS}
+
+
+def test_what_a_router_sends_back_is_no_leak_but_of_a_host_it_is() -> None:
+    info = changed(lambda i: i["advertised"]["up0"]["ipv4"].update({"10.255.0.1/32": "65001"}))
+    router = {**NODE, "functions": ["router"]}
+    assert checks.failed_checks(info, router) == []
+    assert failed(info) == [("advertised_exactly", "ipv4 to up0", "advertised, but not planned: 10.255.0.1/32")]
 
 
 FAULTS: list[tuple[str, Callable[[dict[str, Any]], object], tuple[str, str, str]]] = [
