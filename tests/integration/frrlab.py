@@ -153,7 +153,7 @@ class Node:
     def stop_frr(self) -> None:
         """Stop the daemons as a shutdown does, and wait until they are gone."""
         self.run("for f in /run/frr/*.pid; do kill $(cat $f); done; true")
-        until(f"daemons of {self.name} gone", lambda: not self.run("pgrep -f /usr/lib/frr/ || true").strip(), 20)
+        until(f"daemons of {self.name} gone", lambda: not self.run("pgrep 'mgmtd|zebra|staticd|bgpd|bfdd' || true").strip(), 20)
         self.run("rm -f /run/frr/*.pid /run/frr/*.vty")
 
     def restart_frr(self) -> None:

@@ -111,7 +111,12 @@ def apply_plan(plan: Plan, vtysh: Vtysh) -> tuple[Node, list[str]]:
 
 
 def _feed(commands: Sequence[Line], vtysh: Vtysh) -> Outcome:
-    said = [vtysh.apply(unparse(batch)) for batch in batches(commands)]
+    """Feed in runs, and no further than the first that FRR refuses something of."""
+    said = []
+    for batch in batches(commands):
+        said.append(vtysh.apply(unparse(batch)))
+        if not said[-1].accepted:
+            break
     return Outcome(
         all(outcome.accepted for outcome in said),
         [line for outcome in said for line in outcome.refused],
@@ -124,8 +129,11 @@ def undo_plan(plan: Plan, node: Node, vtysh: Vtysh) -> str:
     back = _remaining(plan, node, plan.got)
     if not back:
         return "the former configuration is unchanged"
-    outcome = _feed(back, vtysh)
-    left = _remaining(plan, read_node(vtysh.read()), plan.got)
+    for _ in range(2):  # what FRR hides behind one line may show only when that is gone
+        outcome = _feed(back, vtysh)
+        left = back = _remaining(plan, read_node(vtysh.read()), plan.got)
+        if not left:
+            break
     if not left:
         return "the former configuration is back, as reading it shows"
     missing = " | ".join(_one_line(line) for line in left)

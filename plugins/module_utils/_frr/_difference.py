@@ -100,13 +100,18 @@ def _advertisements(commands: list[Line], have: dict[Place, Line], want: dict[Pl
 
 
 def batches(commands: Sequence[Line]) -> list[list[Line]]:
-    """The commands in runs of vtysh: FRR 10.3 reorders what stands in one, and `_apart` needs them apart."""
+    """The commands in runs of vtysh.
+
+    FRR 10.3 makes one transaction of a run: it reorders what `_apart` needs apart, and one static route that it refuses
+    takes every list and route map of the run with it in zebra and mgmtd, but not in bgpd.
+    """
     runs: list[list[Line]] = []
-    kind = False
+    kind = ""
     for line in commands:
-        if not runs or (line[1].endswith(_DEADLY)) != kind:
+        its_kind = "deadly" if line[1].endswith(_DEADLY) else "policy" if _rank(line) in (10, 20) else "rest"
+        if not runs or its_kind != kind:
             runs.append([])
-            kind = line[1].endswith(_DEADLY)
+            kind = its_kind
         runs[-1].append(line)
     return runs
 

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Optional
 
 from ansible_collections.routed.fabric.plugins.module_utils._frr._slots import Place, place, rule_of, undo
 from ansible_collections.routed.fabric.plugins.module_utils._frr._tree import Context, Line
@@ -182,7 +181,7 @@ class _Instance:
 
     def _compare(self) -> tuple[list[Line], list[tuple[Line, Line]], list[Line]]:
         self._forget_what_is_dragged_along()
-        missing = [line for where, line in self.want.items() if where not in self.have]
+        missing = [line for where, line in self.want.items() if where not in self.have and not self._comes_active(line)]
         missing += self._not_active_by_default()
         changed = [
             (self.have[where], line)
@@ -205,6 +204,14 @@ class _Instance:
                 drags = text.endswith(" route-server-client") or (in_evpn and " next-hop-self" in text)
                 if drags and where not in other and dragged:
                     self.have.pop(slot, None)
+
+    def _comes_active(self, line: Line) -> bool:
+        """True for the activation of somebody who comes, and comes active."""
+        context, text = line
+        if context != (self.header, IPV4) or text != f"neighbor {_peer(text)} activate":
+            return False
+        known = _Peers(list(self.have.values())).defined
+        return _peer(text) not in known and _default_ipv4(self.header, list(self.want.values()))
 
     def _not_active_by_default(self) -> list[Line]:
         """A peer or group that comes is active in IPv4 at once if the instance says so by default; here: who shall not be."""
@@ -248,11 +255,11 @@ class _Instance:
                 self.out.append((self.top, f"no neighbor {member} {other}"))
 
     def _set(self, changed: Sequence[tuple[Line, Line]], missing: Sequence[Line]) -> None:
-        lines: list[tuple[tuple[int, ...], Optional[Line], Line]] = []
+        lines: list[tuple[tuple[int, ...], Line | None, Line]] = []
         for old, new in changed:
             lines.append((self._rank(new), old, new))
-        for new in missing:
-            lines.append((self._rank(new), None, new))
+        for line in missing:
+            lines.append((self._rank(line), None, line))
         for _, old, new in sorted(lines, key=lambda entry: entry[0]):
             if old is not None and _must_clear(old[1], new):
                 self.out.append((old[0], undo(*old)))
@@ -261,7 +268,7 @@ class _Instance:
                 self.out.append((new[0], "rd 0:1" if new[1] != "rd 0:1" else "rd 0:2"))
             self.out.append(self._in_place(old, new))
 
-    def _in_place(self, old: Optional[Line], new: Line) -> Line:
+    def _in_place(self, old: Line | None, new: Line) -> Line:
         """A changed `neighbor IF interface remote-as N` is a change of the AS, not of the interface."""
         name = _peer(new[1])
         if old and name in self.after.interfaces and "interface" in new[1].split()[2:3]:
@@ -276,9 +283,8 @@ class _Instance:
         name = _peer(text + " ")
         family = 0
         if len(context) > 1:
-            families = [
-                where for where in dict.fromkeys(entry[0][1] for entry in self.want.values() if len(entry[0]) > 1)
-            ]
+            families = list(dict.fromkeys(entry[0][1] for entry in self.want.values() if len(entry[0]) > 1))
+            families += [] if context[1] in families else [context[1]]
             family = 1 + families.index(context[1])
         if family and not name:
             # The automatic target of a VNI, said as the first one, counts as not configured.

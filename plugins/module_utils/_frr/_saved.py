@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Optional
 
 from ansible_collections.routed.fabric.plugins.module_utils._frr._apply import Node, same
 from ansible_collections.routed.fabric.plugins.module_utils._frr._scope import owned
@@ -26,14 +25,14 @@ _META = re.compile(r"frr (version|defaults) ")
 _FORWARDING = re.compile(r"(no )?(ip|ipv6) forwarding$")
 
 
-def is_stale(saved: Optional[str], node: Node, ours: Callable[[Line], bool]) -> bool:
+def is_stale(saved: str | None, node: Node, ours: Callable[[Line], bool]) -> bool:
     """True when FRR, started with the file, would not have our lines as they run now."""
     if saved is None:
         return True
     return not same(node.canonical(owned(parse(saved), ours)), node.canonical(owned(node.lines, ours)))
 
 
-def file_text(saved: Optional[str], node: Node, ours: Callable[[Line], bool]) -> str:
+def file_text(saved: str | None, node: Node, ours: Callable[[Line], bool]) -> str:
     """The new text of the file."""
     meta = [line for line in node.lines if _is_meta(line)]
     if saved is None:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.routed.fabric.plugins.module_utils._frr._errors import FrrConfigError
 from ansible_collections.routed.fabric.plugins.module_utils._frr._slots import place
@@ -45,7 +45,11 @@ _HEADS: tuple[tuple[str, Callable[[re.Match[str], str], Thing]], ...] = (
 )  # fmt: skip
 _COMPILED = tuple((re.compile(pattern), make) for pattern, make in _HEADS)
 
-def thing_of(line: Line) -> Optional[Thing]:
+# Headers of blocks that hold lines of several owners.
+_SHARED = re.compile(r"(interface|vrf) \S+$|bfd$")
+
+
+def thing_of(line: Line) -> Thing | None:
     """The object that a line is a part of; None for a line of no kind of ours."""
     context, text = line
     head = context[0] if context else text
@@ -91,7 +95,7 @@ def listed(config: Mapping[str, Any]) -> set[Thing]:
 def is_ours(config: Mapping[str, Any], wanted: Iterable[Line], state: str, name_prefix: str) -> Callable[[Line], bool]:
     """The test for one line. `wanted`: the rendered lines, which are ours whatever they are (raw lines among them)."""
     named = listed(config) | {thing for thing in map(thing_of, wanted) if thing}
-    raw = {line for line in wanted if thing_of(line) is None}
+    raw = {line for line in wanted if thing_of(line) is None and not _SHARED.match(line[1])}
 
     def begins_with_prefix(thing: Thing) -> bool:
         return bool(name_prefix) and thing[0] in NAMED and thing[1].startswith(name_prefix)

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Tuple
 
-Context = Tuple[str, ...]
-Line = Tuple[Context, str]
+Context = tuple[str, ...]
+Line = tuple[Context, str]
 
 # Which line opens a block, by the word its parent begins with ("" is the top). Blocks that are not listed are recognised
 # by their indentation, which FRR always writes; the table is for text that a person wrote without it.

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from ansible_collections.routed.fabric.plugins.module_utils._frr._errors import FrrError
 
@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
 class Vtysh:
     """Reads and writes one node's FRR. `run_command` takes an argument list and gives (rc, stdout, stderr)."""
 
-    def __init__(self, run_command: RunCommand, config_file: Path = CONFIG, tmpdir: Optional[str] = None) -> None:
+    def __init__(self, run_command: RunCommand, config_file: Path = CONFIG, tmpdir: str | None = None) -> None:
         self._run = run_command
         self._tmpdir = tmpdir
         self.config_file = config_file
@@ -81,7 +81,7 @@ class Vtysh:
             Path(name).unlink()
         return scan(rc, out, err, text)
 
-    def saved(self) -> Optional[str]:
+    def saved(self) -> str | None:
         """The integrated configuration file; None when there is none."""
         try:
             return self.config_file.read_text(encoding="utf-8")

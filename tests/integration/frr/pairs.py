@@ -47,6 +47,7 @@ def pair(seed: int, release: str) -> tuple[dict[str, Any], dict[str, Any]]:
     for config in (one, other):
         _avoid_crash(config)
         _repair_definitions(config)
+        _one_kind_of_route(config)
     rng = random.Random(f"pair {seed}")
     extras = [_extra(rng) for _ in range(2)]
     for config, extra in ((one, extras[0]), (other, extras[0] if rng.random() < 0.6 else extras[1])):
@@ -81,6 +82,18 @@ def _repair_definitions(config: dict[str, Any]) -> None:
                 neighbor.pop("remote_as", None)
             else:
                 neighbor.setdefault("remote_as", "external")
+
+
+def _one_kind_of_route(config: dict[str, Any]) -> None:
+    """FRR refuses a discard route beside a next hop of the same prefix."""
+    kinds: dict[tuple[str, str], bool] = {}
+    kept = []
+    for route in config.get("static_routes", []):
+        key = (route["prefix"], route.get("vrf", "default"))
+        if kinds.setdefault(key, bool(route.get("blackhole"))) == bool(route.get("blackhole")):
+            kept.append(route)
+    if kept:
+        config["static_routes"] = kept
 
 
 def _extra(rng: random.Random) -> dict[str, Any]:
