@@ -6,8 +6,10 @@
 
 Private to the collection. Pure. The order:
 
-1. what refers is not yet touched: lists, route maps, BFD profiles, nd settings, static routes are added and changed in place;
-2. BGP instances that go, instances that come, and inside each instance (`_instance.py`): peers that go, groups, peers, families;
+1. what refers is not yet touched: lists, route maps, BFD profiles, nd settings, static routes are added and changed in
+place;
+2. BGP instances that go, instances that come, and inside each instance (`_instance.py`): peers that go, groups, peers,
+families;
 3. what nothing refers to any more goes, users before the used.
 
 Nothing that stays equal is issued again: FRR resets sessions on some commands even when the value is the old one.
@@ -71,7 +73,7 @@ def difference(got: Sequence[Line], wanted: Sequence[Line], shown: Sequence[Line
 
 
 def _advertisements(commands: list[Line], have: dict[Place, Line], want: dict[Place, Line]) -> list[Line]:
-    """FRR refuses an interval of router advertisements above their lifetime, and any if that is 0: lifetime away, and back."""
+    """FRR refuses an interval of advertisements above their lifetime, and any if that is 0: lifetime away, and back."""
     result: list[Line] = []
     for line in commands:
         context, text = line
@@ -116,8 +118,10 @@ def batches(commands: Sequence[Line]) -> list[list[Line]]:
     return runs
 
 
-# bgpd 8.4 and 10.3 die (strcmp of NULL in route_map_notify_pentry_dependencies) when a prefix list changes that a route map
-# matches, or matched before one of its entries was deleted, while any entry of that map has this match: it has no argument.
+# bgpd 8.4 and 10.3 die (strcmp of NULL in route_map_notify_pentry_dependencies) when a prefix list changes that a
+# route map
+# matches, or matched before one of its entries was deleted, while any entry of that map has this match: it has no
+# argument.
 _DEADLY = "match evpn default-route"
 
 

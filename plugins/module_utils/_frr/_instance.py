@@ -10,7 +10,8 @@ What is special about peers, measured on FRR 8.4 and 10.3:
 - a group that loses its `remote-as` loses its members;
 - a peer cannot change its group in place;
 - a peer whose group has a `remote-as` must not be given its own, nor have it removed (that removes the peer);
-- with `bgp default ipv4-unicast` a peer is active in IPv4 although no line says so: here the line is always written out.
+- with `bgp default ipv4-unicast` a peer is active in IPv4 although no line says so: here the line is always written
+out.
 
 So the lines that a removal takes along are followed in a model, and what is missing afterwards is added again.
 """
@@ -25,8 +26,8 @@ from ansible_collections.routed.fabric.plugins.module_utils._frr._tree import Co
 
 _PEER = re.compile(r"(?:no )?neighbor (\S+) ")
 _DEFINES = re.compile(r"neighbor (\S+) (peer-group$|interface|remote-as|peer-group \S)")
-_OPTIONS = ("route-map", "metric", "backdoor", "label-index", "no-prepend", "replace-as", "dual-as", "equal-cluster-length",
-            "warning-only", "restart", "force", "always")  # fmt: skip
+_OPTIONS = ("route-map", "metric", "backdoor", "label-index", "no-prepend", "replace-as", "dual-as",
+            "equal-cluster-length",             "warning-only", "restart", "force", "always")  # fmt: skip
 IPV4 = "address-family ipv4 unicast"
 
 
@@ -36,7 +37,7 @@ def difference(got: Sequence[Line], wanted: Sequence[Line], shown: Sequence[Line
     want = _split(wanted)
     commands: list[Line] = []
     going = [header for header in have if header not in want]
-    commands += _forget_imports(have, {header.split(" vrf ")[1] for header in going if " vrf " in header})
+    commands += _forget_imports(have, {header.rpartition(" vrf ")[2] for header in going if " vrf " in header})
     # An instance of a VRF may need the default one: it goes first and comes last.
     for header in sorted(going, key=lambda text: " vrf " not in text):
         commands.append(((), "no " + header))
@@ -199,7 +200,9 @@ class _Instance:
         for one, other in ((self.have, self.want), (self.want, self.have)):
             for where, (context, text) in list(one.items()):
                 slot = place((context, f"neighbor {_peer(text)} attribute-unchanged"))
-                dragged = slot in self.want or self.have.get(slot, (context, ""))[1].endswith(" attribute-unchanged next-hop")
+                dragged = slot in self.want or self.have.get(slot, (context, ""))[1].endswith(
+                    " attribute-unchanged next-hop"
+                )
                 in_evpn = context[-1].startswith("address-family l2vpn")
                 drags = text.endswith(" route-server-client") or (in_evpn and " next-hop-self" in text)
                 if drags and where not in other and dragged:
@@ -214,7 +217,7 @@ class _Instance:
         return _peer(text) not in known and _default_ipv4(self.header, list(self.want.values()))
 
     def _not_active_by_default(self) -> list[Line]:
-        """A peer or group that comes is active in IPv4 at once if the instance says so by default; here: who shall not be."""
+        """Who comes is active in IPv4 at once if the instance says so by default; here: who shall not be."""
         if not _default_ipv4(self.header, list(self.want.values())):
             return []
         known = _Peers(list(self.have.values())).defined
@@ -298,7 +301,7 @@ class _Instance:
 
     def _is_automatic_target(self, context: Context, text: str) -> bool:
         number = int(re.sub(r"\D.*", "", self.header.split()[2]) or 0) & 0xFFFF
-        return len(context) == 3 and text.split()[-1] == f"{number}:{context[2].split()[-1]}"
+        return len(context) == 3 and text.rsplit(maxsplit=1)[-1] == f"{number}:{context[2].split()[-1]}"
 
     # 4. groups that nobody is in any more
 

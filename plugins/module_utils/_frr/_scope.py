@@ -11,13 +11,16 @@
 | overridden | every object of the kinds below                                                   |
 | deleted    | what is listed; if nothing is listed, every object whose name begins with the prefix |
 
-Kinds: BGP instances (by VRF), prefix, as-path, community and large-community lists, route maps, BFD profiles, nd settings of
-interfaces, static routes, router ids and `protocol` route maps. Whatever is of no kind (host name, log, forwarding, OSPF, the
+Kinds: BGP instances (by VRF), prefix, as-path, community and large-community lists, route maps, BFD profiles, nd
+settings of
+interfaces, static routes, router ids and `protocol` route maps. Whatever is of no kind (host name, log, forwarding,
+OSPF, the
 vty, interface addresses) is never ours.
 """
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -132,7 +135,8 @@ def check_instances(lines: Iterable[Line], config: Mapping[str, Any], state: str
             raise FrrConfigError(
                 f"instances[{number}].asn",
                 entry["asn"],
-                f"VRF {vrf} already runs AS {other}, which is not listed; delete that instance first, or use state overridden",
+                f"VRF {vrf} already runs AS {other}, which is not listed; "
+                "delete that instance first, or use state overridden",
             )
 
 
@@ -147,3 +151,25 @@ def merge(got: Sequence[Line], given: Sequence[Line]) -> list[Line]:
         ((headers.get(place(((), context[0])), context[0]), *context[1:]) if context else context, text)
         for context, text in result.values()
     ]
+
+
+_IDENTITY = ("interface", "v6only", "remote_as", "peer_group")
+
+
+def completed(config: Mapping[str, Any], existing: Mapping[str, Any]) -> dict[str, Any]:
+    """`config` with what makes a neighbour a neighbour taken from the node where it is not given, for state merged.
+
+    Positions stay, so that a message's path is the caller's.
+    """
+    there = {(str(item["asn"]), item.get("vrf") or "default"): item for item in existing.get("instances") or ()}
+    result = copy.deepcopy(dict(config))
+    for instance in result.get("instances") or ():
+        known = there.get((str(instance["asn"]), instance.get("vrf") or "default"), {})
+        for key, name in (("neighbors", "neighbor"), ("peer_groups", "name")):
+            before = {item[name]: item for item in known.get(key) or ()}
+            for item in instance.get(key) or ():
+                if "remote_as" in item or "peer_group" in item:
+                    continue
+                old = before.get(item[name], {})
+                item.update({option: old[option] for option in _IDENTITY if option in old and option not in item})
+    return result

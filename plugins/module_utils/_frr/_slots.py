@@ -4,9 +4,12 @@
 
 """What FRR's lines replace, and how each is taken back. Private to the collection.
 
-A *slot* is what one line can hold at a time: `neighbor X timers 3 9` and `neighbor X timers 10 30` share one, so setting
-the second replaces the first. The table below names the slot of every line whose text holds more than its key; a line that
-is not in the table is its own slot. All of it was measured on FRR 8.4 and 10.3; the tests compare it with the real thing.
+A *slot* is what one line can hold at a time: `neighbor X timers 3 9` and `neighbor X timers 10 30` share one, so
+setting
+the second replaces the first. The table below names the slot of every line whose text holds more than its key; a line
+that
+is not in the table is its own slot. All of it was measured on FRR 8.4 and 10.3; the tests compare it with the real
+thing.
 """
 
 from __future__ import annotations

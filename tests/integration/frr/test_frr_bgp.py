@@ -21,10 +21,17 @@ HEAD = "frr defaults datacenter\nhostname dut\nservice integrated-vtysh-config\n
 
 CONFIG: dict[str, Any] = {
     "prefix_lists": [
-        {"name": "fabric-own", "afi": "ipv4", "entries": [{"sequence": 5, "action": "permit", "prefix": "10.255.0.9/32"}]}
+        {
+            "name": "fabric-own",
+            "afi": "ipv4",
+            "entries": [{"sequence": 5, "action": "permit", "prefix": "10.255.0.9/32"}],
+        }
     ],
     "route_maps": [
-        {"name": "fabric-out", "entries": [{"sequence": 10, "action": "permit", "match": {"ip_prefix_list": "fabric-own"}}]}
+        {
+            "name": "fabric-out",
+            "entries": [{"sequence": 10, "action": "permit", "match": {"ip_prefix_list": "fabric-own"}}],
+        }
     ],
     "bfd_profiles": [{"name": "fabric-fast", "detect_multiplier": 5}],
     "static_routes": [{"prefix": "203.0.113.0/24", "blackhole": True, "distance": 254}],
@@ -86,7 +93,11 @@ def test_check_run_check_run(dut: frrlab.Node) -> None:
     assert everything(dut) == before
     done = dut.module(args)
     assert foreseen["changed"] and done["changed"]
-    assert (foreseen["commands"], foreseen["diff"], foreseen["after"]) == (done["commands"], done["diff"], done["after"])
+    assert (foreseen["commands"], foreseen["diff"], foreseen["after"]) == (
+        done["commands"],
+        done["diff"],
+        done["after"],
+    )
     after = everything(dut)
     for check in (True, False):
         again = dut.module(args, check=check)
@@ -125,12 +136,17 @@ def test_only_what_changes_moves(dut: frrlab.Node) -> None:
     [
         (
             lambda c: c["instances"][0]["neighbors"].append({"neighbor": "10.2.0.1", "remote_as": "external"}),
-            "instances[0].neighbors[4].neighbor: 10.2.0.1 is an address of this node itself, a router cannot be its own neighbor",
+            (
+                "instances[0].neighbors[4].neighbor: 10.2.0.1 is an address of this node itself, "
+                "a router cannot be its own neighbor"
+            ),
         ),
         (
             lambda c: c["instances"][0]["neighbors"].append({"neighbor": "2001:DB8:2:0::1", "remote_as": "external"}),
-            "instances[0].neighbors[4].neighbor: 2001:db8:2::1 is an address of this node itself, "
-            "a router cannot be its own neighbor",
+            (
+                "instances[0].neighbors[4].neighbor: 2001:db8:2::1 is an address of this node itself, "
+                "a router cannot be its own neighbor"
+            ),
         ),
     ],
 )
@@ -144,7 +160,11 @@ def test_bad_input_touches_nothing(dut: frrlab.Node, change: Any, message: str) 
 def test_an_undefined_reference_touches_nothing(dut: frrlab.Node) -> None:
     before = everything(dut)
     result = dut.module({"config": changed_config(lambda c: c.pop("route_maps")), "state": "replaced"})
-    assert result["failed"] and "fabric-out" in result["msg"] and result["msg"].startswith("instances[0].address_families[0]")
+    assert (
+        result["failed"]
+        and "fabric-out" in result["msg"]
+        and result["msg"].startswith("instances[0].address_families[0]")
+    )
     assert everything(dut) == before
 
 
@@ -163,7 +183,8 @@ def test_unknown_syntax_is_found_by_the_dry_run(dut: frrlab.Node) -> None:
     result = dut.module({"config": {"raw_lines": ["router bgp 65001", " neighbour nonsense"]}, "state": "merged"})
     assert result["failed"]
     assert result["msg"].startswith(
-        "FRR does not know this configuration; nothing was touched; refused: neighbour nonsense; FRR says: line 2: % Unknown command"
+        "FRR does not know this configuration; nothing was touched; refused: neighbour nonsense; "
+        "FRR says: line 2: % Unknown command"
     )
     assert everything(dut) == before
 
@@ -229,13 +250,17 @@ def test_no_password_anywhere(dut: frrlab.Node) -> None:
         dut.module({"config": {}, "state": "gathered"}),
         dut.module({"running_config": dut.running(), "state": "parsed"}),
         dut.module({"config": CONFIG, "state": "rendered"}),
-        dut.module({"config": changed_config(lambda c: c["instances"][0]["neighbors"].pop()), "state": "replaced"}, check=True),
+        dut.module(
+            {"config": changed_config(lambda c: c["instances"][0]["neighbors"].pop()), "state": "replaced"}, check=True
+        ),
         dut.module({"config": {"instances": [{"asn": frrlab.DUT_ASN}]}, "state": "deleted"}),
     ]
     assert SECRET in json.dumps(CONFIG)
     for result in seen:
         assert not result.get("failed"), result["msg"]
-        result["invocation"] = None if SECRET not in json.dumps(result["invocation"].get("module_args", {}).get("config")) else SECRET
+        result["invocation"] = (
+            None if SECRET not in json.dumps(result["invocation"].get("module_args", {}).get("config")) else SECRET
+        )
         if "running_config" not in str(result["invocation"]):
             result.pop("invocation")
         assert SECRET not in json.dumps(result)
@@ -285,7 +310,11 @@ def test_foreign_lines_stay_where_they_are(dut: frrlab.Node) -> None:
     dut.write("/etc/frr/frr.conf", FOREIGN)
     dut.run("vtysh -f /etc/frr/frr.conf >/dev/null 2>&1", check=False)
     foreign = [line for line in parse(FOREIGN) if not line[1].startswith("frr ")]
-    for config, state in ((CONFIG, "replaced"), ({"instances": [{"asn": frrlab.DUT_ASN}]}, "deleted"), (CONFIG, "merged")):
+    for config, state in (
+        (CONFIG, "replaced"),
+        ({"instances": [{"asn": frrlab.DUT_ASN}]}, "deleted"),
+        (CONFIG, "merged"),
+    ):
         result = dut.module({"config": config, "state": state})
         assert not result.get("failed"), result["msg"]
         text = dut.run("cat /etc/frr/frr.conf")
@@ -294,7 +323,12 @@ def test_foreign_lines_stay_where_they_are(dut: frrlab.Node) -> None:
         assert "! a comment of somebody else" in text
         running = set(parse(dut.running()))
         assert {line for line in foreign if "prefix-list" in line[1] or "description" in line[1]} <= running
-    dut.module({"config": {"prefix_lists": [{"name": "other", "afi": "ipv4"}], "route_maps": [{"name": "other"}]}, "state": "deleted"})
+    dut.module(
+        {
+            "config": {"prefix_lists": [{"name": "other", "afi": "ipv4"}], "route_maps": [{"name": "other"}]},
+            "state": "deleted",
+        }
+    )
     dut.vtysh("conf t", "interface up2", "no description")
 
 
@@ -337,12 +371,22 @@ def test_frr_starts_with_what_was_saved(live: frrlab.Lab, dut: frrlab.Node) -> N
 @pytest.mark.parametrize(
     ("path", "text", "reason"),
     [
-        ("/etc/pve/sdn/.running-config", '{"controllers": {"ids": {"evpn1": {"type": "evpn"}}}}', "has controllers (evpn1)"),
-        ("/etc/pve/sdn/.running-config", '{"controllers": {"ids": {}}, "fabrics": {"ids": {"lab": {}}}}', "has fabrics (lab)"),
+        (
+            "/etc/pve/sdn/.running-config",
+            '{"controllers": {"ids": {"evpn1": {"type": "evpn"}}}}',
+            "has controllers (evpn1)",
+        ),
+        (
+            "/etc/pve/sdn/.running-config",
+            '{"controllers": {"ids": {}}, "fabrics": {"ids": {"lab": {}}}}',
+            "has fabrics (lab)",
+        ),
         ("/etc/frr/frr.conf.local", "!\n", "frr.conf.local exists"),
     ],
 )
-def test_a_node_that_belongs_to_proxmox_sdn(live: frrlab.Lab, dut: frrlab.Node, path: str, text: str, reason: str) -> None:
+def test_a_node_that_belongs_to_proxmox_sdn(
+    live: frrlab.Lab, dut: frrlab.Node, path: str, text: str, reason: str
+) -> None:
     if path.startswith("/etc/pve") and dut.run("mkdir -p /etc/pve/sdn 2>&1 || true"):
         pytest.skip("the root file system has no /etc/pve")
     dut.write(path, text)
@@ -364,7 +408,11 @@ def test_no_bgpd_is_one_sentence(live: frrlab.Lab, dut: frrlab.Node) -> None:
 
 def test_merged_adds_and_changes_only(dut: frrlab.Node) -> None:
     dut.module({"config": CONFIG, "state": "replaced"})
-    more = {"instances": [{"asn": frrlab.DUT_ASN, "neighbors": [{"neighbor": "up1", "interface": True, "description": "one"}]}]}
+    more = {
+        "instances": [
+            {"asn": frrlab.DUT_ASN, "neighbors": [{"neighbor": "up1", "interface": True, "description": "one"}]}
+        ]
+    }
     result = dut.module({"config": more, "state": "merged"})
     assert [line.strip() for line in result["commands"]] == [
         f"router bgp {frrlab.DUT_ASN}", "neighbor up1 description one", "exit"

@@ -127,7 +127,8 @@ CASES = {
     ),
     "nobody imports from an instance that goes": (
         bgp("address-family ipv4 unicast").replace("exit", "")
-        + "  import vrf red\n exit-address-family\nexit\nrouter bgp 65001 vrf red\n neighbor 10.0.0.2 remote-as 2\nexit\n",
+        + "  import vrf red\n exit-address-family\nexit\n"
+        + "router bgp 65001 vrf red\n neighbor 10.0.0.2 remote-as 2\nexit\n",
         bgp(),
         ["router bgp 65001", "address-family ipv4 unicast", "no import vrf red", "no router bgp 65001 vrf red"],
     ),
@@ -165,8 +166,7 @@ def test_nothing_that_stays_is_said_again(seed: int) -> None:
                 or words[0]
                 in ("ip", "ipv6", "bgp", "redistribute", "network", "import")  # cleared first: see the table
                 or text == "match evpn default-route"
-                or context[:1] != ()
-                and context[0].startswith("interface ")
+                or (context[:1] != () and context[0].startswith("interface "))
             )
             assert allowed, (context, text)
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 # Words of leaves that can begin no block and end none.
-LEAVES = st.sampled_from(["network 10.0.0.0/8", "neighbor A activate", "set metric 5", "no shutdown", "description two  words ! here",
-                          "timers bgp 3 9", "rd 1:1"])  # fmt: skip
+LEAVES = st.sampled_from(["network 10.0.0.0/8", "neighbor A activate", "set metric 5", "no shutdown",
+                          "description two  words ! here",                           "timers bgp 3 9", "rd 1:1"])  # fmt: skip
 NUMBERS = st.integers(1, 9)
 
 
@@ -142,7 +142,8 @@ def test_a_running_configuration() -> None:
 
 
 def test_text_without_indentation() -> None:
-    text = "router bgp 1\nneighbor a remote-as 1\naddress-family ipv4 unicast\nnetwork 10.0.0.0/8\nip route 10.0.0.0/8 Null0"
+    text = "router bgp 1\nneighbor a remote-as 1\naddress-family ipv4 unicast\nnetwork 10.0.0.0/8\n"
+    text += "ip route 10.0.0.0/8 Null0"
     assert parse(text) == [
         ((), "router bgp 1"),
         (("router bgp 1",), "neighbor a remote-as 1"),
