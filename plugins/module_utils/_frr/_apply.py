@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One change of one node: what is there, what shall be, the commands between, the way back. Private to the collection."""
+"""One change of one node: what is there, what shall be, the commands between, the way back. Private."""
 
 from __future__ import annotations
 

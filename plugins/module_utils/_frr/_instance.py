@@ -259,8 +259,8 @@ class _Instance:
 
     def _set(self, changed: Sequence[tuple[Line, Line]], missing: Sequence[Line]) -> None:
         lines: list[tuple[tuple[int, ...], Line | None, Line]] = []
-        for old, new in changed:
-            lines.append((self._rank(new), old, new))
+        for before, line in changed:
+            lines.append((self._rank(line), before, line))
         for line in missing:
             lines.append((self._rank(line), None, line))
         for _, old, new in sorted(lines, key=lambda entry: entry[0]):

@@ -9,12 +9,17 @@ import copy
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import frrlab
 import pytest
+import yaml
+from ansible_collections.routed.fabric.plugins.module_utils._frr._gather import gather
+from ansible_collections.routed.fabric.plugins.module_utils._frr._render import render
 from ansible_collections.routed.fabric.plugins.module_utils._frr._scope import thing_of
 from ansible_collections.routed.fabric.plugins.module_utils._frr._tree import Line, parse
+from conftest import CHECKOUT
 
 SECRET = "hunter2-not-to-be-seen"
 HEAD = "frr defaults datacenter\nhostname dut\nservice integrated-vtysh-config\n!\n"
@@ -443,3 +448,18 @@ def test_gathered_is_what_was_given(dut: frrlab.Node) -> None:
     first = dut.module({"config": {}, "state": "gathered"})["gathered"]
     result = dut.module({"config": first, "state": "overridden"})
     assert not result["changed"], result["commands"]
+
+
+SEEDS = sorted((CHECKOUT / "tests" / "unit" / "frr" / "data" / "seeds").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", SEEDS, ids=lambda path: path.stem)
+def test_a_seed_is_gathered_as_it_was_given(live: frrlab.Lab, dut: frrlab.Node, path: Path) -> None:
+    """The BGP configurations of the documents that the project grew from, on real FRR."""
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))["config"]
+    result = dut.module({"config": config, "state": "overridden"})
+    assert not result.get("failed"), result["msg"]
+    version = (10, 3) if live.release == "trixie" else (8, 4)
+    gathered = dut.module({"config": {}, "state": "gathered"})["gathered"]
+    assert gathered == gather(render(config, version, live.profile), version, live.profile)
+    assert not dut.module({"config": gathered, "state": "overridden"})["changed"]

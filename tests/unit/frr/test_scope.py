@@ -211,7 +211,7 @@ def test_progress_alone_is_no_word() -> None:
 )
 def test_proxmox_sdn(tmp_path: Any, text: str, reason: str) -> None:
     (tmp_path / "running").write_text(text)
-    with pytest.raises(Exception, match="frr[.]conf") as caught:
+    with pytest.raises(Exception, match=r"frr[.]conf") as caught:
         check_owner(tmp_path / "running", tmp_path / "none")
     assert reason in str(caught.value)
 
