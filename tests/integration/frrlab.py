@@ -3,8 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Real FRR in bare namespaces: no container engine, no image, a few seconds from nothing to established sessions.
 
-A node is one process tree: its own mount, network, UTS and PID namespace around a read-only root file system, with tmpfs
-where FRR writes. Killing the first process of the PID namespace takes the daemons, the mounts and the links with it, so a
+A node is one process tree: its own mount, network, UTS and PID namespace around a read-only root file system, with
+tmpfs
+where FRR writes. Killing the first process of the PID namespace takes the daemons, the mounts and the links with it,
+so a
 lab that is torn down leaves nothing, and one that is killed leaves nothing either (`--kill-child`).
 """
 
@@ -153,7 +155,11 @@ class Node:
     def stop_frr(self) -> None:
         """Stop the daemons as a shutdown does, and wait until they are gone."""
         self.run("for f in /run/frr/*.pid; do kill $(cat $f); done; true")
-        until(f"daemons of {self.name} gone", lambda: not self.run("pgrep -f /usr/lib/frr/ || true").strip(), 20)
+        until(
+            f"daemons of {self.name} gone",
+            lambda: not self.run("pgrep 'mgmtd|zebra|staticd|bgpd|bfdd' || true").strip(),
+            20,
+        )
         self.run("rm -f /run/frr/*.pid /run/frr/*.vty")
 
     def restart_frr(self) -> None:
@@ -184,12 +190,10 @@ class Node:
 
         hook: Python that runs before the module, in its process.
         """
+        environment = ("PYTHONPATH=/tmp/collections:/tmp/ansible", "PYTHONDONTWRITEBYTECODE=1")
         arguments = dict(args, _ansible_check_mode=check, _ansible_diff=True)
         done = subprocess.run(
-            self.argv(
-                "env", "PYTHONPATH=/tmp/collections:/tmp/ansible", "PYTHONDONTWRITEBYTECODE=1", "python3", "-c",
-                CALL.replace("{hook}", hook),
-            ),  # fmt: skip
+            self.argv("env", *environment, "python3", "-c", CALL.replace("{hook}", hook)),
             input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
             capture_output=True,
             text=True,
@@ -246,7 +250,8 @@ class Lab:
     p2: eBGP: unnumbered on `up2`; numbered 10.2.0.0/31 and 2001:db8:2::/127 on `num2`, loopback 10.255.0.2 (multihop)
     p3: iBGP: numbered 10.3.0.0/31 and 2001:db8:3::/127 on `num3`, loopbacks 10.255.0.3 and 2001:db8:255::3
 
-    In each pair of addresses the device under test has the odd one. Peers take whatever comes (`bgp listen range`), so a
+    In each pair of addresses the device under test has the odd one. Peers take whatever comes (`bgp listen range`), so
+    a
     session comes up for every policy that the device under test is given, unless that policy itself forbids it.
     """
 
@@ -286,7 +291,9 @@ class Lab:
                 f"ip route add 10.255.0.{number}/32 via 10.{number}.0.0;"
                 f"ip -6 route add 2001:db8:255::{number}/128 via 2001:db8:{number}::"
             )
-        for number in range(3):  # what generated configurations call unnumbered neighbours and next hops; nobody answers
+        for number in range(
+            3
+        ):  # what generated configurations call unnumbered neighbours and next hops; nobody answers
             dut.run(f"ip link add dum{number} type bridge && ip link set dev dum{number} up")
         dut.run("ip addr add 10.255.0.9/32 dev lo; ip addr add 2001:db8:255::9/128 dev lo")
         dut.start_frr(HEAD.format(profile=self.profile, name="dut"))
@@ -338,7 +345,8 @@ def peer_config(number: int, profile: str) -> str:
             lines.append(f"  network 2001:db8:f::{number}/128")
         lines.append(" exit-address-family")
     lines += ["exit", "bfd"]
-    # FRR 10.3 holds a numbered session in Idle until its BFD session is up, and a peer met by `listen range` has none before.
+    # FRR 10.3 holds a numbered session in Idle until its BFD session is up, and a peer met by `listen range` has none
+    # before.
     # So the peers answer BFD on their own, whether or not the device under test uses it.
     for local, remote in (
         (f"10.{number}.0.0", f"10.{number}.0.1"),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One change of one node: what is there, what shall be, the commands between, and the way back. Private to the collection."""
+"""One change of one node: what is there, what shall be, the commands between, the way back. Private."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ansible_collections.routed.fabric.plugins.module_utils._frr._vtysh import O
 SUPPORTED = ((8, 4), (10, 3))
 
 
-class Refused(FrrError):
+class RefusedError(FrrError):
     """FRR did not take the change. The message says what FRR said and what is there now."""
 
 
@@ -92,26 +92,33 @@ def same(one: Sequence[Line], other: Sequence[Line]) -> bool:
 def apply_plan(plan: Plan, vtysh: Vtysh) -> tuple[Node, list[str]]:
     """Apply, read back, and go back where the result is not what was wanted. Gives the new node and warnings.
 
-    Raises Refused. All or nothing: unless the message says otherwise, the former configuration is there again.
+    Raises RefusedError. All or nothing: unless the message says otherwise, the former configuration is there again.
     """
     text = unparse(plan.commands)
     dry = vtysh.dry_run(text)
     if not dry.accepted:
-        raise Refused(_said("FRR does not know this configuration; nothing was touched", dry))
+        raise RefusedError(_said("FRR does not know this configuration; nothing was touched", dry))
     outcome = _feed(plan.commands, vtysh)
     node = read_node(vtysh.read())
     left = _remaining(plan, node, plan.wanted)
     if not left:
-        warnings = [] if outcome.accepted else [_said("FRR refused a line, but the configuration is as wanted", outcome)]
+        warnings = (
+            [] if outcome.accepted else [_said("FRR refused a line, but the configuration is as wanted", outcome)]
+        )
         return node, warnings
     missing = mask(" | ".join(_one_line(line) for line in left))
-    raise Refused(
+    raise RefusedError(
         _said("FRR refused the change", outcome) + f"; not in effect: {missing}; " + undo_plan(plan, node, vtysh)
     )
 
 
 def _feed(commands: Sequence[Line], vtysh: Vtysh) -> Outcome:
-    said = [vtysh.apply(unparse(batch)) for batch in batches(commands)]
+    """Feed in runs, and no further than the first that FRR refuses something of."""
+    said = []
+    for batch in batches(commands):
+        said.append(vtysh.apply(unparse(batch)))
+        if not said[-1].accepted:
+            break
     return Outcome(
         all(outcome.accepted for outcome in said),
         [line for outcome in said for line in outcome.refused],
@@ -124,8 +131,11 @@ def undo_plan(plan: Plan, node: Node, vtysh: Vtysh) -> str:
     back = _remaining(plan, node, plan.got)
     if not back:
         return "the former configuration is unchanged"
-    outcome = _feed(back, vtysh)
-    left = _remaining(plan, read_node(vtysh.read()), plan.got)
+    for _ in range(2):  # what FRR hides behind one line may show only when that is gone
+        outcome = _feed(back, vtysh)
+        left = back = _remaining(plan, read_node(vtysh.read()), plan.got)
+        if not left:
+            break
     if not left:
         return "the former configuration is back, as reading it shows"
     missing = " | ".join(_one_line(line) for line in left)

@@ -6,8 +6,10 @@
 
 Private to the collection. Pure. The order:
 
-1. what refers is not yet touched: lists, route maps, BFD profiles, nd settings, static routes are added and changed in place;
-2. BGP instances that go, instances that come, and inside each instance (`_instance.py`): peers that go, groups, peers, families;
+1. what refers is not yet touched: lists, route maps, BFD profiles, nd settings, static routes are added and changed in
+place;
+2. BGP instances that go, instances that come, and inside each instance (`_instance.py`): peers that go, groups, peers,
+families;
 3. what nothing refers to any more goes, users before the used.
 
 Nothing that stays equal is issued again: FRR resets sessions on some commands even when the value is the old one.
@@ -71,7 +73,7 @@ def difference(got: Sequence[Line], wanted: Sequence[Line], shown: Sequence[Line
 
 
 def _advertisements(commands: list[Line], have: dict[Place, Line], want: dict[Place, Line]) -> list[Line]:
-    """FRR refuses an interval of router advertisements above their lifetime, and any if that is 0: lifetime away, and back."""
+    """FRR refuses an interval of advertisements above their lifetime, and any if that is 0: lifetime away, and back."""
     result: list[Line] = []
     for line in commands:
         context, text = line
@@ -100,19 +102,26 @@ def _advertisements(commands: list[Line], have: dict[Place, Line], want: dict[Pl
 
 
 def batches(commands: Sequence[Line]) -> list[list[Line]]:
-    """The commands in runs of vtysh: FRR 10.3 reorders what stands in one, and `_apart` needs them apart."""
+    """The commands in runs of vtysh.
+
+    FRR 10.3 makes one transaction of a run: it reorders what `_apart` needs apart, and one static route that it refuses
+    takes every list and route map of the run with it in zebra and mgmtd, but not in bgpd.
+    """
     runs: list[list[Line]] = []
-    kind = False
+    kind = ""
     for line in commands:
-        if not runs or (line[1].endswith(_DEADLY)) != kind:
+        its_kind = "deadly" if line[1].endswith(_DEADLY) else "policy" if _rank(line) in (10, 20) else "rest"
+        if not runs or its_kind != kind:
             runs.append([])
-            kind = line[1].endswith(_DEADLY)
+            kind = its_kind
         runs[-1].append(line)
     return runs
 
 
-# bgpd 8.4 and 10.3 die (strcmp of NULL in route_map_notify_pentry_dependencies) when a prefix list changes that a route map
-# matches, or matched before one of its entries was deleted, while any entry of that map has this match: it has no argument.
+# bgpd 8.4 and 10.3 die (strcmp of NULL in route_map_notify_pentry_dependencies) when a prefix list changes that a
+# route map
+# matches, or matched before one of its entries was deleted, while any entry of that map has this match: it has no
+# argument.
 _DEADLY = "match evpn default-route"
 
 

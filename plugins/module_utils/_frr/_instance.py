@@ -10,7 +10,8 @@ What is special about peers, measured on FRR 8.4 and 10.3:
 - a group that loses its `remote-as` loses its members;
 - a peer cannot change its group in place;
 - a peer whose group has a `remote-as` must not be given its own, nor have it removed (that removes the peer);
-- with `bgp default ipv4-unicast` a peer is active in IPv4 although no line says so: here the line is always written out.
+- with `bgp default ipv4-unicast` a peer is active in IPv4 although no line says so: here the line is always written
+out.
 
 So the lines that a removal takes along are followed in a model, and what is missing afterwards is added again.
 """
@@ -19,15 +20,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Optional
 
 from ansible_collections.routed.fabric.plugins.module_utils._frr._slots import Place, place, rule_of, undo
 from ansible_collections.routed.fabric.plugins.module_utils._frr._tree import Context, Line
 
 _PEER = re.compile(r"(?:no )?neighbor (\S+) ")
 _DEFINES = re.compile(r"neighbor (\S+) (peer-group$|interface|remote-as|peer-group \S)")
-_OPTIONS = ("route-map", "metric", "backdoor", "label-index", "no-prepend", "replace-as", "dual-as", "equal-cluster-length",
-            "warning-only", "restart", "force", "always")  # fmt: skip
+_OPTIONS = ("route-map", "metric", "backdoor", "label-index", "no-prepend", "replace-as", "dual-as",
+            "equal-cluster-length",             "warning-only", "restart", "force", "always")  # fmt: skip
 IPV4 = "address-family ipv4 unicast"
 
 
@@ -37,7 +37,7 @@ def difference(got: Sequence[Line], wanted: Sequence[Line], shown: Sequence[Line
     want = _split(wanted)
     commands: list[Line] = []
     going = [header for header in have if header not in want]
-    commands += _forget_imports(have, {header.split(" vrf ")[1] for header in going if " vrf " in header})
+    commands += _forget_imports(have, {header.rpartition(" vrf ")[2] for header in going if " vrf " in header})
     # An instance of a VRF may need the default one: it goes first and comes last.
     for header in sorted(going, key=lambda text: " vrf " not in text):
         commands.append(((), "no " + header))
@@ -182,7 +182,7 @@ class _Instance:
 
     def _compare(self) -> tuple[list[Line], list[tuple[Line, Line]], list[Line]]:
         self._forget_what_is_dragged_along()
-        missing = [line for where, line in self.want.items() if where not in self.have]
+        missing = [line for where, line in self.want.items() if where not in self.have and not self._comes_active(line)]
         missing += self._not_active_by_default()
         changed = [
             (self.have[where], line)
@@ -200,14 +200,24 @@ class _Instance:
         for one, other in ((self.have, self.want), (self.want, self.have)):
             for where, (context, text) in list(one.items()):
                 slot = place((context, f"neighbor {_peer(text)} attribute-unchanged"))
-                dragged = slot in self.want or self.have.get(slot, (context, ""))[1].endswith(" attribute-unchanged next-hop")
+                dragged = slot in self.want or self.have.get(slot, (context, ""))[1].endswith(
+                    " attribute-unchanged next-hop"
+                )
                 in_evpn = context[-1].startswith("address-family l2vpn")
                 drags = text.endswith(" route-server-client") or (in_evpn and " next-hop-self" in text)
                 if drags and where not in other and dragged:
                     self.have.pop(slot, None)
 
+    def _comes_active(self, line: Line) -> bool:
+        """True for the activation of somebody who comes, and comes active."""
+        context, text = line
+        if context != (self.header, IPV4) or text != f"neighbor {_peer(text)} activate":
+            return False
+        known = _Peers(list(self.have.values())).defined
+        return _peer(text) not in known and _default_ipv4(self.header, list(self.want.values()))
+
     def _not_active_by_default(self) -> list[Line]:
-        """A peer or group that comes is active in IPv4 at once if the instance says so by default; here: who shall not be."""
+        """Who comes is active in IPv4 at once if the instance says so by default; here: who shall not be."""
         if not _default_ipv4(self.header, list(self.want.values())):
             return []
         known = _Peers(list(self.have.values())).defined
@@ -248,11 +258,11 @@ class _Instance:
                 self.out.append((self.top, f"no neighbor {member} {other}"))
 
     def _set(self, changed: Sequence[tuple[Line, Line]], missing: Sequence[Line]) -> None:
-        lines: list[tuple[tuple[int, ...], Optional[Line], Line]] = []
-        for old, new in changed:
-            lines.append((self._rank(new), old, new))
-        for new in missing:
-            lines.append((self._rank(new), None, new))
+        lines: list[tuple[tuple[int, ...], Line | None, Line]] = []
+        for before, line in changed:
+            lines.append((self._rank(line), before, line))
+        for line in missing:
+            lines.append((self._rank(line), None, line))
         for _, old, new in sorted(lines, key=lambda entry: entry[0]):
             if old is not None and _must_clear(old[1], new):
                 self.out.append((old[0], undo(*old)))
@@ -261,7 +271,7 @@ class _Instance:
                 self.out.append((new[0], "rd 0:1" if new[1] != "rd 0:1" else "rd 0:2"))
             self.out.append(self._in_place(old, new))
 
-    def _in_place(self, old: Optional[Line], new: Line) -> Line:
+    def _in_place(self, old: Line | None, new: Line) -> Line:
         """A changed `neighbor IF interface remote-as N` is a change of the AS, not of the interface."""
         name = _peer(new[1])
         if old and name in self.after.interfaces and "interface" in new[1].split()[2:3]:
@@ -276,9 +286,8 @@ class _Instance:
         name = _peer(text + " ")
         family = 0
         if len(context) > 1:
-            families = [
-                where for where in dict.fromkeys(entry[0][1] for entry in self.want.values() if len(entry[0]) > 1)
-            ]
+            families = list(dict.fromkeys(entry[0][1] for entry in self.want.values() if len(entry[0]) > 1))
+            families += [] if context[1] in families else [context[1]]
             family = 1 + families.index(context[1])
         if family and not name:
             # The automatic target of a VNI, said as the first one, counts as not configured.
@@ -292,7 +301,7 @@ class _Instance:
 
     def _is_automatic_target(self, context: Context, text: str) -> bool:
         number = int(re.sub(r"\D.*", "", self.header.split()[2]) or 0) & 0xFFFF
-        return len(context) == 3 and text.split()[-1] == f"{number}:{context[2].split()[-1]}"
+        return len(context) == 3 and text.rsplit(maxsplit=1)[-1] == f"{number}:{context[2].split()[-1]}"
 
     # 4. groups that nobody is in any more
 

@@ -7,16 +7,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.routed.fabric.plugins.module_utils._frr import _apply, _node, _saved
 from ansible_collections.routed.fabric.plugins.module_utils._frr._argspec import argument_spec
 from ansible_collections.routed.fabric.plugins.module_utils._frr._errors import FrrError
 from ansible_collections.routed.fabric.plugins.module_utils._frr._gather import gather
 from ansible_collections.routed.fabric.plugins.module_utils._frr._render import render
-from ansible_collections.routed.fabric.plugins.module_utils._frr._scope import owned
+from ansible_collections.routed.fabric.plugins.module_utils._frr._scope import completed, owned
 from ansible_collections.routed.fabric.plugins.module_utils._frr._secrets import mask, mask_data, mask_pair
 from ansible_collections.routed.fabric.plugins.module_utils._frr._tree import Line, parse, unparse
 from ansible_collections.routed.fabric.plugins.module_utils._frr._validate import validate
@@ -67,22 +66,31 @@ class Call:
         _node.check_owner()
         if self.state != "deleted":
             _node.check_neighbors(self.config, _node.own_addresses())
+        if self.state not in ("deleted", "merged"):  # merged: half an object may be enough, the node has the other half
+            validate(self.config, NEWEST[0])
         node = self._read()
-        if self.state != "deleted":
-            existing = gather(node.lines, node.version, node.profile) if self.state == "merged" else None
-            validate(self.config, node.version, existing)
         if self.module.params["save"] and ((), "no service integrated-vtysh-config") in node.lines:
             raise FrrError(
-                "this node keeps one file per daemon (no service integrated-vtysh-config): set `service integrated-vtysh-config` "
-                "in /etc/frr/vtysh.conf, or call with save: false"
+                "this node keeps one file per daemon (no service integrated-vtysh-config): "
+                "set `service integrated-vtysh-config` in /etc/frr/vtysh.conf, or call with save: false"
             )
-        plan = _apply.make_plan(node, self.config, self.state, self.prefix)
+        plan = self._plan(node)
         after = node
         if plan.commands and not self.module.check_mode:
             after, warnings = _apply.apply_plan(plan, self.vtysh)
             self.warnings += warnings
         saved_changed, saved_before, saved_after = self._save(plan, after)
         return self._result(plan, saved_changed, saved_before, saved_after)
+
+    def _plan(self, node: _apply.Node) -> _apply.Plan:
+        config = self.config
+        if self.state == "merged":
+            config = completed(config, gather(node.lines, node.version, node.profile))
+        plan = _apply.make_plan(node, config, self.state, self.prefix)
+        if self.state != "deleted":
+            stays = [line for line in node.lines if self.state == "merged" or not plan.ours(line)]
+            validate(config, node.version, gather(stays, node.version, node.profile))
+        return plan
 
     def _save(self, plan: _apply.Plan, after: _apply.Node) -> tuple[bool, str, str]:
         """Bring the file up to date. In check mode, what is there now stands for what will be."""
@@ -137,7 +145,7 @@ def without_unset(value: Any) -> Any:
     return value
 
 
-def run_module(module: Optional[AnsibleModule] = None) -> None:
+def run_module(module: AnsibleModule | None = None) -> None:
     """The whole of main()."""
     module = module or AnsibleModule(
         argument_spec=argument_spec(),

@@ -34,13 +34,15 @@ def check_owner(sdn: Path = SDN, local: Path = SDN_LOCAL) -> None:
         names = sorted(_ids(running.get(kind)))
         if names:
             raise FrrError(
-                f"Proxmox's SDN owns /etc/frr/frr.conf on this node: {sdn} has {kind} ({', '.join(names)}), and it rewrites the "
-                f"file on every apply. Remove them in Datacenter > SDN and apply, or leave FRR of this node to Proxmox"
+                f"Proxmox's SDN owns /etc/frr/frr.conf on this node: {sdn} has {kind} ({', '.join(names)}), "
+                "and it rewrites the file on every apply. "
+                "Remove them in Datacenter > SDN and apply, or leave FRR of this node to Proxmox"
             )
     if local.exists():
         raise FrrError(
-            f"Proxmox's SDN owns /etc/frr/frr.conf on this node: {local} exists, which makes it rewrite the file on every "
-            f"apply. Move its lines into this module's config and delete {local}, or leave FRR of this node to Proxmox"
+            f"Proxmox's SDN owns /etc/frr/frr.conf on this node: {local} exists, "
+            "which makes it rewrite the file on every apply. "
+            f"Move its lines into this module's config and delete {local}, or leave FRR of this node to Proxmox"
         )
 
 

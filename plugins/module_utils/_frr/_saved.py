@@ -4,15 +4,16 @@
 
 """The configuration file that FRR starts with. Private to the collection. Pure.
 
-FRR's own `write memory` would drop every comment, and would write `no ip forwarding` where the sysctls happen to be 0. So the
-file is made from itself: lines that are not ours stay in their block and order, ours come from the running configuration.
+FRR's own `write memory` would drop every comment, and would write `no ip forwarding` where the sysctls happen to be 0.
+So the
+file is made from itself: lines that are not ours stay in their block and order, ours come from the running
+configuration.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Optional
 
 from ansible_collections.routed.fabric.plugins.module_utils._frr._apply import Node, same
 from ansible_collections.routed.fabric.plugins.module_utils._frr._scope import owned
@@ -26,21 +27,23 @@ _META = re.compile(r"frr (version|defaults) ")
 _FORWARDING = re.compile(r"(no )?(ip|ipv6) forwarding$")
 
 
-def is_stale(saved: Optional[str], node: Node, ours: Callable[[Line], bool]) -> bool:
+def is_stale(saved: str | None, node: Node, ours: Callable[[Line], bool]) -> bool:
     """True when FRR, started with the file, would not have our lines as they run now."""
     if saved is None:
         return True
     return not same(node.canonical(owned(parse(saved), ours)), node.canonical(owned(node.lines, ours)))
 
 
-def file_text(saved: Optional[str], node: Node, ours: Callable[[Line], bool]) -> str:
+def file_text(saved: str | None, node: Node, ours: Callable[[Line], bool]) -> str:
     """The new text of the file."""
     meta = [line for line in node.lines if _is_meta(line)]
     if saved is None:
         rest = [line for line in node.lines if not _is_meta(line) and not _FORWARDING.match(line[1])]
         return _text([], [*meta, *rest])
     comments = [
-        line.strip() for line in saved.splitlines() if re.match(r"\s*[!#]\s*[^\s!#]", line) and line.strip() not in HEADER
+        line.strip()
+        for line in saved.splitlines()
+        if re.match(r"\s*[!#]\s*[^\s!#]", line) and line.strip() not in HEADER
     ]
     lines = parse(saved)
     emptied = {((), context[0]) for context, _ in owned(lines, ours) if context}
@@ -58,15 +61,13 @@ def _insert(foreign: Sequence[Line], own: Sequence[Line]) -> list[Line]:
     """Our lines at the end of the block they share with others, or after everything."""
     result = list(foreign)
     for line in own:
-        context, text = line
+        context = line[0]
         if not context:
             if line not in result:
                 result.append(line)
             continue
         head = context[0]
-        places = [
-            number for number, (other, said) in enumerate(result) if (other[0] if other else said) == head
-        ]
+        places = [number for number, (other, said) in enumerate(result) if (other[0] if other else said) == head]
         if places:
             result.insert(places[-1] + 1, line)
         else:

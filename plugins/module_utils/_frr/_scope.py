@@ -11,16 +11,19 @@
 | overridden | every object of the kinds below                                                   |
 | deleted    | what is listed; if nothing is listed, every object whose name begins with the prefix |
 
-Kinds: BGP instances (by VRF), prefix, as-path, community and large-community lists, route maps, BFD profiles, nd settings of
-interfaces, static routes, router ids and `protocol` route maps. Whatever is of no kind (host name, log, forwarding, OSPF, the
+Kinds: BGP instances (by VRF), prefix, as-path, community and large-community lists, route maps, BFD profiles, nd
+settings of
+interfaces, static routes, router ids and `protocol` route maps. Whatever is of no kind (host name, log, forwarding,
+OSPF, the
 vty, interface addresses) is never ours.
 """
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.routed.fabric.plugins.module_utils._frr._errors import FrrConfigError
 from ansible_collections.routed.fabric.plugins.module_utils._frr._slots import place
@@ -45,7 +48,11 @@ _HEADS: tuple[tuple[str, Callable[[re.Match[str], str], Thing]], ...] = (
 )  # fmt: skip
 _COMPILED = tuple((re.compile(pattern), make) for pattern, make in _HEADS)
 
-def thing_of(line: Line) -> Optional[Thing]:
+# Headers of blocks that hold lines of several owners.
+_SHARED = re.compile(r"(interface|vrf) \S+$|bfd$")
+
+
+def thing_of(line: Line) -> Thing | None:
     """The object that a line is a part of; None for a line of no kind of ours."""
     context, text = line
     head = context[0] if context else text
@@ -91,7 +98,7 @@ def listed(config: Mapping[str, Any]) -> set[Thing]:
 def is_ours(config: Mapping[str, Any], wanted: Iterable[Line], state: str, name_prefix: str) -> Callable[[Line], bool]:
     """The test for one line. `wanted`: the rendered lines, which are ours whatever they are (raw lines among them)."""
     named = listed(config) | {thing for thing in map(thing_of, wanted) if thing}
-    raw = {line for line in wanted if thing_of(line) is None}
+    raw = {line for line in wanted if thing_of(line) is None and not _SHARED.match(line[1])}
 
     def begins_with_prefix(thing: Thing) -> bool:
         return bool(name_prefix) and thing[0] in NAMED and thing[1].startswith(name_prefix)
@@ -128,7 +135,8 @@ def check_instances(lines: Iterable[Line], config: Mapping[str, Any], state: str
             raise FrrConfigError(
                 f"instances[{number}].asn",
                 entry["asn"],
-                f"VRF {vrf} already runs AS {other}, which is not listed; delete that instance first, or use state overridden",
+                f"VRF {vrf} already runs AS {other}, which is not listed; "
+                "delete that instance first, or use state overridden",
             )
 
 
@@ -143,3 +151,25 @@ def merge(got: Sequence[Line], given: Sequence[Line]) -> list[Line]:
         ((headers.get(place(((), context[0])), context[0]), *context[1:]) if context else context, text)
         for context, text in result.values()
     ]
+
+
+_IDENTITY = ("interface", "v6only", "remote_as", "peer_group")
+
+
+def completed(config: Mapping[str, Any], existing: Mapping[str, Any]) -> dict[str, Any]:
+    """`config` with what makes a neighbour a neighbour taken from the node where it is not given, for state merged.
+
+    Positions stay, so that a message's path is the caller's.
+    """
+    there = {(str(item["asn"]), item.get("vrf") or "default"): item for item in existing.get("instances") or ()}
+    result = copy.deepcopy(dict(config))
+    for instance in result.get("instances") or ():
+        known = there.get((str(instance["asn"]), instance.get("vrf") or "default"), {})
+        for key, name in (("neighbors", "neighbor"), ("peer_groups", "name")):
+            before = {item[name]: item for item in known.get(key) or ()}
+            for item in instance.get(key) or ():
+                if "remote_as" in item or "peer_group" in item:
+                    continue
+                old = before.get(item[name], {})
+                item.update({option: old[option] for option in _IDENTITY if option in old and option not in item})
+    return result

@@ -4,15 +4,18 @@
 
 """What FRR's lines replace, and how each is taken back. Private to the collection.
 
-A *slot* is what one line can hold at a time: `neighbor X timers 3 9` and `neighbor X timers 10 30` share one, so setting
-the second replaces the first. The table below names the slot of every line whose text holds more than its key; a line that
-is not in the table is its own slot. All of it was measured on FRR 8.4 and 10.3; the tests compare it with the real thing.
+A *slot* is what one line can hold at a time: `neighbor X timers 3 9` and `neighbor X timers 10 30` share one, so
+setting
+the second replaces the first. The table below names the slot of every line whose text holds more than its key; a line
+that
+is not in the table is its own slot. All of it was measured on FRR 8.4 and 10.3; the tests compare it with the real
+thing.
 """
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from ansible_collections.routed.fabric.plugins.module_utils._frr._tree import Context, Line
 
@@ -104,13 +107,14 @@ TABLE: tuple[Slot, ...] = (
     # Route maps.
     _slot("route-map", r"(description)", "no description"),
     _slot("route-map", r"(call)", "no call"),
-    _slot("route-map", r"(on-match)", clear_first=True),
+    _slot("route-map", r"(on-match) goto", "no on-match goto"),
+    _slot("route-map", r"(on-match) next"),
     _slot("route-map", r"match (ip|ipv6) (address|next-hop|route-source) (prefix-list|prefix-len|type)"),
     _slot("route-map", r"match (ip|ipv6) (address|next-hop|route-source)"),
     _slot("route-map", r"match evpn (\S+)"),
     _slot("route-map", r"match (\S+)"),
     _slot("route-map", r"set (as-path prepend last-as)", "no set as-path prepend last-as"),
-    _slot("route-map", r"set (as-path \S+)"),
+    _slot("route-map", r"set (as-path \S+)", "no set {0}"),
     _slot("route-map", r"set (ipv6 next-hop \S+)"),
     _slot("route-map", r"set (ip next-hop)"),
     _slot("route-map", r"set (\S+)"),
@@ -164,7 +168,7 @@ def positive(text: str) -> str:
     return text[3:] if text.startswith("no ") else text
 
 
-def rule_of(context: Context, text: str) -> tuple[Optional[Slot], Key]:
+def rule_of(context: Context, text: str) -> tuple[Slot | None, Key]:
     block = first_word(context[-1]) if context else ""
     plain = positive(text)
     for number, slot in enumerate(TABLE):
@@ -187,7 +191,8 @@ def undo(context: Context, text: str) -> str:
     """The command that takes a line back."""
     if text.startswith("no "):
         return text[3:]
-    slot, key = rule_of(context, text)
-    if slot and slot.undo:
-        return slot.undo.format(*key[1:])
+    slot, _ = rule_of(context, text)
+    found = slot.pattern.match(text) if slot else None
+    if slot and slot.undo and found:
+        return slot.undo.format(*found.groups())
     return "no " + text

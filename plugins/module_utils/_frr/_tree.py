@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Tuple
 
-Context = Tuple[str, ...]
-Line = Tuple[Context, str]
+Context = tuple[str, ...]
+Line = tuple[Context, str]
 
-# Which line opens a block, by the word its parent begins with ("" is the top). Blocks that are not listed are recognised
+# Which line opens a block, by the word its parent begins with ("" is the top). Blocks that are not listed are
+# recognised
 # by their indentation, which FRR always writes; the table is for text that a person wrote without it.
 _OPENERS: dict[str, re.Pattern[str]] = {
     "": re.compile(
@@ -30,9 +30,11 @@ _OPENERS: dict[str, re.Pattern[str]] = {
 }
 # What begins a new top-level line in text without indentation, when a block is still open.
 _TOP = re.compile(
-    r"(no )?(router (bgp|ospf6?|isis|rip|ripng|eigrp|babel|pim6?|openfabric) ?|router (bgp|ospf|rip)$|route-map \S+ (permit|deny)|interface|vrf"
+    r"(no )?(router (bgp|ospf6?|isis|rip|ripng|eigrp|babel|pim6?|openfabric)( |$)"
+    r"|route-map \S+ (permit|deny)|interface|vrf"
     r"|bfd$|line vty|key chain|segment-routing$|nexthop-group|pbr-map|mpls ldp|rpki|frr |hostname|log |service "
-    r"|password|enable password|debug|access-list|ipv6 access-list|ip(v6)? (prefix-list|route|protocol|router-id|nht|forwarding)"
+    r"|password|enable password|debug|access-list|ipv6 access-list"
+    r"|ip(v6)? (prefix-list|route|protocol|router-id|nht|forwarding)"
     r"|bgp (as-path|community-list|large-community-list|extcommunity-list)|fpm|zebra |agentx)"
 )
 _EXIT = re.compile(r"(exit|quit|exit-[a-z0-9-]+)$")
@@ -69,7 +71,7 @@ def parse(text: str) -> list[Line]:
 
 
 def _leave(open_blocks: list[tuple[str, int]], word: str) -> None:
-    """Close what an exit line closes; FRR 8.4 leaves some of them out, so a named exit may close more than one block."""
+    """Close what an exit line closes; FRR 8.4 leaves some out, so a named exit may close more than one block."""
     opener = next((start for start, end in _EXITS.items() if end == word), "")
     if opener and any(_first_word(header) == opener for header, _ in open_blocks):
         while _first_word(open_blocks.pop()[0]) != opener:

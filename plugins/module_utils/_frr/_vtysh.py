@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from ansible_collections.routed.fabric.plugins.module_utils._frr._errors import FrrError
 
@@ -24,7 +24,7 @@ _FAILURE = re.compile(r"(\[\d+\|\w+\] )?Configuration file\[.*\] processing fail
 _NUMBERED = re.compile(r"line (\d+): ")
 
 
-class FrrMissing(FrrError):
+class FrrMissingError(FrrError):
     """FRR is not here, or not running."""
 
 
@@ -39,25 +39,27 @@ class Outcome(NamedTuple):
 class Vtysh:
     """Reads and writes one node's FRR. `run_command` takes an argument list and gives (rc, stdout, stderr)."""
 
-    def __init__(self, run_command: RunCommand, config_file: Path = CONFIG, tmpdir: Optional[str] = None) -> None:
+    def __init__(self, run_command: RunCommand, config_file: Path = CONFIG, tmpdir: str | None = None) -> None:
         self._run = run_command
         self._tmpdir = tmpdir
         self.config_file = config_file
 
     def read(self) -> str:
-        """The running configuration of all daemons. Raises FrrMissing in one clear sentence."""
+        """The running configuration of all daemons. Raises FrrMissingError in one clear sentence."""
         if not shutil.which("vtysh"):
-            raise FrrMissing("vtysh was not found: FRR is not installed on this node (package frr)")
+            raise FrrMissingError("vtysh was not found: FRR is not installed on this node (package frr)")
         rc, out, err = self._run(["vtysh", "-c", "show running-config"])
         if rc != 0 or "Current configuration:" not in out:
             words = (err + out).strip().splitlines()
-            raise FrrMissing(
+            raise FrrMissingError(
                 "vtysh gave no running configuration: FRR does not run (systemctl start frr)"
                 + (f"; it says: {words[0]}" if words else "")
             )
         rc, daemons, _ = self._run(["vtysh", "-c", "show daemons"])
         if rc == 0 and "bgpd" not in daemons.split():
-            raise FrrMissing("bgpd does not run: set bgpd=yes in /etc/frr/daemons and start it before configuring BGP")
+            raise FrrMissingError(
+                "bgpd does not run: set bgpd=yes in /etc/frr/daemons and start it before configuring BGP"
+            )
         return out
 
     def daemons(self) -> list[str]:
@@ -72,7 +74,9 @@ class Vtysh:
         return self._feed(text, ["vtysh", "-f"])
 
     def _feed(self, text: str, command: list[str]) -> Outcome:
-        handle, name = tempfile.mkstemp(prefix="frr-", suffix=".conf", dir=self._tmpdir)  # mode 0600: it may hold passwords
+        handle, name = tempfile.mkstemp(
+            prefix="frr-", suffix=".conf", dir=self._tmpdir
+        )  # mode 0600: it may hold passwords
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
                 stream.write(text)
@@ -81,7 +85,7 @@ class Vtysh:
             Path(name).unlink()
         return scan(rc, out, err, text)
 
-    def saved(self) -> Optional[str]:
+    def saved(self) -> str | None:
         """The integrated configuration file; None when there is none."""
         try:
             return self.config_file.read_text(encoding="utf-8")

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The acceptance property of frr_bgp: see pairs.py for what must hold.
 
-FABRIC_PAIRS (default 30) pairs, half on each FRR version, seeds from 0. FABRIC_RESULTS names a directory: each pair is noted
+FABRIC_PAIRS (default 30) pairs, half on each FRR version, seeds from 0. FABRIC_RESULTS names a directory: each pair is
+noted
 there in frr_pairs.json, and a pair that has passed with the same code is not run again.
 """
 
