@@ -597,6 +597,14 @@ options:
     listed or not."}
   running_config: {type: str, description: "The text to read, as C(show running-config) prints it. Needed for
     O(state=parsed), unused otherwise."}
+  renew_protocol_route_maps:
+    type: bool
+    default: false
+    description:
+      - Give the lines of O(config.protocol_route_maps) that are there already once more.
+      - For after a preferred source address has come back. When it goes, the kernel drops all routes that use it, and FRR
+        keeps them as rejected until the route map is applied anew. Sessions and what neighbors hear stay as they are.
+      - The module then reports a change, so only ask for it when the address was added in this run.
   save: {type: bool, default: true, description: "Write FRR's configuration file after a change."}
 """
 

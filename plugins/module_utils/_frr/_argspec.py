@@ -355,5 +355,6 @@ def argument_spec() -> dict[str, Any]:
         "state": string(choices=STATES, default="merged"),
         "name_prefix": string(default="fabric-"),
         "running_config": string(),
+        "renew_protocol_route_maps": boolean(default=False),
         "save": boolean(default=True),
     }

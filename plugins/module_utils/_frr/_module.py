@@ -79,8 +79,11 @@ class Call:
         if plan.commands and not self.module.check_mode:
             after, warnings = _apply.apply_plan(plan, self.vtysh)
             self.warnings += warnings
+        renewal = _apply.renewal(plan) if self.module.params["renew_protocol_route_maps"] else []
+        if renewal and not self.module.check_mode:
+            _apply.renew(renewal, self.vtysh)
         saved_changed, saved_before, saved_after = self._save(plan, after)
-        return self._result(plan, saved_changed, saved_before, saved_after)
+        return self._result(plan, renewal, saved_changed, saved_before, saved_after)
 
     def _plan(self, node: _apply.Node) -> _apply.Plan:
         config = self.config
@@ -107,11 +110,13 @@ class Call:
                 raise FrrError(f"{exc}; {_apply.undo_plan(plan, after, self.vtysh)}") from exc
         return True, _ours_of(saved or "", plan), _ours_of(text, plan)
 
-    def _result(self, plan: _apply.Plan, saved: bool, saved_before: str, saved_after: str) -> dict[str, Any]:
+    def _result(
+        self, plan: _apply.Plan, renewal: list[Line], saved: bool, saved_before: str, saved_after: str
+    ) -> dict[str, Any]:
         node = plan.node
-        commands = [mask(line) for line in unparse(plan.commands).splitlines()]
+        commands = [mask(line) for line in unparse([*plan.commands, *renewal]).splitlines()]
         result: dict[str, Any] = {
-            "changed": bool(plan.commands) or saved,
+            "changed": bool(plan.commands or renewal) or saved,
             "before": mask_data(gather(plan.got, node.version, node.profile)),
             "after": mask_data(gather(plan.wanted, node.version, node.profile)),
             "commands": commands,

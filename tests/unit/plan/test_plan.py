@@ -251,3 +251,10 @@ class TestAddressing:
         assert addressing.prefix_rule("0.0.0.0/0 ge 8 le 24").covers() == ["0.0.0.0/1", "128.0.0.0/1"]
         assert addressing.prefix_rule("::/0 le 48").covers() == ["::/0", "::/1", "8000::/1"]
         assert addressing.prefix_rule("::/0").covers() == ["::/0"]
+
+
+class TestReleases:
+    def test_a_session_between_frr_8_4_and_10_3_has_no_bfd(self):
+        nodes = {"tor1": {"id": 1}, "tor2": {"id": 2, "release": "bookworm"}, "h1": host(11, release="bookworm")}
+        sessions = {s["neighbor"]: s["bfd"] for s in plan(fabric(nodes)).nodes["h1"]["verify"]["sessions"]}
+        assert sessions == {"up0": False, "up1": True}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..addressing import FAMILIES
 from ..model import End, Fabric, Link, Node
-from ..numbers import NAME_PREFIX
+from ..numbers import BFD_BEFORE_BGP, BFD_WAITS_FOR_BGP, NAME_PREFIX
 from . import evpn
 
 
@@ -81,7 +81,7 @@ def _session(
     def neighbor(local: End, remote: End) -> str:
         return local.interface if address_family is None else remote.addresses[address_family].partition("/")[0]
 
-    bfd = fabric.underlay.bfd is not None and node.bfd and peer.bfd
+    bfd = fabric.underlay.bfd is not None and node.bfd and peer.bfd and not _wait_for_each_other(node, peer)
     return Session(
         node=node.name,
         peer=peer.name,
@@ -98,6 +98,12 @@ def _session(
         evpn=first and evpn.carries(fabric, node, peer),
         reverse=(peer.name, neighbor(far, near)),
     )
+
+
+def _wait_for_each_other(node: Node, peer: Node) -> bool:
+    """Whether one end begins BGP only with BFD up, and the other BFD only with BGP up."""
+    ends = {node.release, peer.release} if node.platform == peer.platform == "frr" else set()
+    return bool(ends.intersection(BFD_WAITS_FOR_BGP) and ends.intersection(BFD_BEFORE_BGP))
 
 
 def _group(fabric: Fabric, node: Node, peer: Node, families: tuple[str, ...], bfd: bool) -> str:
