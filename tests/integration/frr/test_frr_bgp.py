@@ -419,10 +419,16 @@ def test_merged_adds_and_changes_only(dut: frrlab.Node) -> None:
         ]
     }
     result = dut.module({"config": more, "state": "merged"})
+    assert not result.get("failed"), result["msg"]
     assert [line.strip() for line in result["commands"]] == [
         f"router bgp {frrlab.DUT_ASN}", "neighbor up1 description one", "exit"
     ]  # fmt: skip
     assert not dut.module({"config": more, "state": "merged"})["changed"]
+    family = {"afi": "ipv4", "safi": "unicast", "neighbors": [{"neighbor": "TOR", "next_hop_self": True}]}
+    result = dut.module(
+        {"config": {"instances": [{"asn": frrlab.DUT_ASN, "address_families": [family]}]}, "state": "merged"}
+    )
+    assert "  neighbor TOR next-hop-self" in result["commands"] and len(result["commands"]) == 5, result
 
 
 def test_deleted_without_names_takes_the_prefix_only(dut: frrlab.Node) -> None:
