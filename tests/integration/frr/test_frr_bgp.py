@@ -353,6 +353,19 @@ def test_a_stale_file_is_a_change(dut: frrlab.Node) -> None:
     assert not dut.module({"config": CONFIG, "state": "replaced"})["changed"]
 
 
+def test_a_file_that_cannot_be_written_brings_the_former_configuration_back(dut: frrlab.Node) -> None:
+    before = everything(dut)
+    dut.run("mount --bind -o ro /etc/frr /etc/frr && mount -o remount,bind,ro /etc/frr")
+    try:
+        result = dut.module({"config": CONFIG, "state": "replaced"})
+    finally:
+        dut.run("umount /etc/frr")
+    assert result["failed"] and result["msg"].startswith("cannot write /etc/frr/frr.conf: Read-only file system")
+    assert result["msg"].endswith("the former configuration is back, as reading it shows")
+    after = everything(dut)
+    assert sorted(parse(after[0])) == sorted(parse(before[0])) and after[1] == before[1]
+
+
 def test_no_forwarding_line_is_saved(dut: frrlab.Node) -> None:
     dut.run("echo 0 > /proc/sys/net/ipv4/ip_forward; echo 0 > /proc/sys/net/ipv6/conf/all/forwarding")
     try:
