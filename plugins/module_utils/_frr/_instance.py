@@ -182,6 +182,7 @@ class _Instance:
 
     def _compare(self) -> tuple[list[Line], list[tuple[Line, Line]], list[Line]]:
         self._forget_what_is_dragged_along()
+        self._forget_members_activation()
         missing = [line for where, line in self.want.items() if where not in self.have and not self._comes_active(line)]
         missing += self._not_active_by_default()
         changed = [
@@ -207,6 +208,16 @@ class _Instance:
                 drags = text.endswith(" route-server-client") or (in_evpn and " next-hop-self" in text)
                 if drags and where not in other and dragged:
                     self.have.pop(slot, None)
+
+    def _forget_members_activation(self) -> None:
+        """A group's activation is given to all its members, over what they had of their own."""
+        for group in self.before.groups & self.after.groups:
+            members = [name for name, its_group in self.after.group_of.items() if its_group == group]
+            for context in {line[0] for line in (*self.have.values(), *self.want.values()) if len(line[0]) == 2}:
+                of_group = place((context, f"neighbor {group} activate"))
+                if self.have.get(of_group) != self.want.get(of_group):
+                    for member in members:
+                        self.have.pop(place((context, f"neighbor {member} activate")), None)
 
     def _comes_active(self, line: Line) -> bool:
         """True for the activation of somebody who comes, and comes active."""
@@ -250,7 +261,8 @@ class _Instance:
 
         Its state machine ignores the plain `no`; another mode, taken back, clears the member.
         """
-        for member, its_group in self.after.group_of.items():
+        there = _Peers(list(self.have.values())).group_of
+        for member, its_group in there.items():
             copy = text.replace(f"neighbor {group} ", f"neighbor {member} ")
             if its_group == group and (self.top, copy) in self.shown:
                 other = "graceful-restart-disable" if copy.endswith(" graceful-restart") else "graceful-restart"

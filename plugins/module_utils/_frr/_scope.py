@@ -159,7 +159,7 @@ _IDENTITY = ("interface", "v6only", "remote_as", "peer_group")
 def completed(config: Mapping[str, Any], existing: Mapping[str, Any]) -> dict[str, Any]:
     """`config` with what makes a neighbour a neighbour taken from the node where it is not given, for state merged.
 
-    Positions stay, so that a message's path is the caller's.
+    Whom it refers to is added, too, at the end: positions stay, so that a message's path is the caller's.
     """
     there = {(str(item["asn"]), item.get("vrf") or "default"): item for item in existing.get("instances") or ()}
     result = copy.deepcopy(dict(config))
@@ -172,4 +172,18 @@ def completed(config: Mapping[str, Any], existing: Mapping[str, Any]) -> dict[st
                     continue
                 old = before.get(item[name], {})
                 item.update({option: old[option] for option in _IDENTITY if option in old and option not in item})
+        _add_referred(instance, known)
     return result
+
+
+def _add_referred(instance: dict[str, Any], known: Mapping[str, Any]) -> None:
+    families = instance.get("address_families") or ()
+    names = {item["neighbor"] for family in families for item in family.get("neighbors") or ()}
+    for key, name in (("neighbors", "neighbor"), ("peer_groups", "name")):
+        names |= {item["peer_group"] for item in instance.get("neighbors") or () if item.get("peer_group")}
+        names |= {item["peer_group"] for item in (instance.get("listen") or {}).get("ranges") or ()}
+        given = {item[name] for item in instance.get(key) or ()}
+        added = [item for item in known.get(key) or () if item[name] in names - given]
+        if added:
+            identity = [{option: item[option] for option in (name, *_IDENTITY) if option in item} for item in added]
+            instance[key] = [*(instance.get(key) or ()), *identity]

@@ -353,6 +353,19 @@ def test_a_stale_file_is_a_change(dut: frrlab.Node) -> None:
     assert not dut.module({"config": CONFIG, "state": "replaced"})["changed"]
 
 
+def test_a_file_that_cannot_be_written_brings_the_former_configuration_back(dut: frrlab.Node) -> None:
+    before = everything(dut)
+    dut.run("mount --bind -o ro /etc/frr /etc/frr && mount -o remount,bind,ro /etc/frr")
+    try:
+        result = dut.module({"config": CONFIG, "state": "replaced"})
+    finally:
+        dut.run("umount /etc/frr")
+    assert result["failed"] and result["msg"].startswith("cannot write /etc/frr/frr.conf: Read-only file system")
+    assert result["msg"].endswith("the former configuration is back, as reading it shows")
+    after = everything(dut)
+    assert sorted(parse(after[0])) == sorted(parse(before[0])) and after[1] == before[1]
+
+
 def test_no_forwarding_line_is_saved(dut: frrlab.Node) -> None:
     dut.run("echo 0 > /proc/sys/net/ipv4/ip_forward; echo 0 > /proc/sys/net/ipv6/conf/all/forwarding")
     try:
@@ -419,10 +432,16 @@ def test_merged_adds_and_changes_only(dut: frrlab.Node) -> None:
         ]
     }
     result = dut.module({"config": more, "state": "merged"})
+    assert not result.get("failed"), result["msg"]
     assert [line.strip() for line in result["commands"]] == [
         f"router bgp {frrlab.DUT_ASN}", "neighbor up1 description one", "exit"
     ]  # fmt: skip
     assert not dut.module({"config": more, "state": "merged"})["changed"]
+    family = {"afi": "ipv4", "safi": "unicast", "neighbors": [{"neighbor": "TOR", "next_hop_self": True}]}
+    result = dut.module(
+        {"config": {"instances": [{"asn": frrlab.DUT_ASN, "address_families": [family]}]}, "state": "merged"}
+    )
+    assert "  neighbor TOR next-hop-self" in result["commands"] and len(result["commands"]) == 5, result
 
 
 def test_deleted_without_names_takes_the_prefix_only(dut: frrlab.Node) -> None:

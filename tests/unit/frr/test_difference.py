@@ -125,6 +125,23 @@ CASES = {
         "ip route 10.0.0.0/8 192.0.2.1",
         ["no ip route 10.0.0.0/8 Null0", "ip route 10.0.0.0/8 192.0.2.1"],
     ),
+    "a group gives its activation to its members": (
+        bgp(
+            "neighbor A peer-group",
+            "neighbor A remote-as 2",
+            "neighbor 10.0.0.2 peer-group A",
+            "address-family ipv4 unicast",
+            " no neighbor 10.0.0.2 activate",
+        ),
+        bgp(
+            "neighbor A peer-group",
+            "neighbor A remote-as 2",
+            "neighbor 10.0.0.2 peer-group A",
+            "address-family ipv4 unicast",
+            " no neighbor A activate",
+        ),
+        ["router bgp 65001", "address-family ipv4 unicast", "no neighbor A activate"],
+    ),
     "nobody imports from an instance that goes": (
         bgp("address-family ipv4 unicast").replace("exit", "")
         + "  import vrf red\n exit-address-family\nexit\n"
