@@ -103,6 +103,12 @@ class Fabric:
         """FRR commands, all of which have to succeed."""
         return self.ask(node, "vtysh " + " ".join(f"-c '{command}'" for command in commands))
 
+    def twin(self, **options: Any) -> None:
+        """Call the module twin for this fabric: faults, reboots."""
+        arguments = json.dumps({"name": next(iter(self.nodes.values()))["fabric"], **options})
+        done = self._run(["ansible", "localhost", "-m", "routed.fabric.twin", "-a", arguments])
+        assert done.returncode == 0, done.stdout + done.stderr
+
     def wait(self, what: str, check: Callable[[], object], deadline_s: float = 60) -> Any:
         """Poll until `check` is true; the failure names what was missing."""
         end = time.monotonic() + deadline_s
