@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-WRITABLE = ("/etc/frr", "/run", "/tmp", "/var/log", "/var/lib/frr", "/var/tmp", "/etc/pve", "/root")
+WRITABLE = ("/etc/frr", "/run", "/tmp", "/var/log", "/var/lib/frr", "/var/tmp", "/root")
 
 # PID 1 of a node reaps what FRR's daemons leave (they daemonise) and waits to be killed.
 INIT = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nwhile True: signal.pause()"

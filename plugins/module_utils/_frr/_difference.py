@@ -43,7 +43,6 @@ def difference(got: Sequence[Line], wanted: Sequence[Line], shown: Sequence[Line
     want = _by_place(line for line in wanted if not _is_container(line))
     additions: list[tuple[int, Line]] = []
     removals: list[tuple[int, Line]] = []
-    early: list[Line] = []
 
     for where, line in want.items():
         if _in_instance(line):

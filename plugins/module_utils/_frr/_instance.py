@@ -37,10 +37,14 @@ def difference(got: Sequence[Line], wanted: Sequence[Line], shown: Sequence[Line
     want = _split(wanted)
     commands: list[Line] = []
     going = [header for header in have if header not in want]
+    if any(" vrf " not in header for header in going):
+        # FRR 10.3 does not delete the default instance while others stand: they go, and come again.
+        going = list(have)
     commands += _forget_imports(have, {header.rpartition(" vrf ")[2] for header in going if " vrf " in header})
     # An instance of a VRF may need the default one: it goes first and comes last.
     for header in sorted(going, key=lambda text: " vrf " not in text):
         commands.append(((), "no " + header))
+        del have[header]
     for header in sorted(want, key=lambda text: " vrf " in text):
         if header not in have:
             commands.append(((), header))
@@ -174,9 +178,6 @@ class _Instance:
 
     def _forget(self, name: str) -> None:
         self.have = {where: line for where, line in self.have.items() if _peer(line[1] + " ") != name}
-
-    def _forget_group(self, name: str) -> None:
-        self._forget(name)
 
     # 3. the rest, slot by slot
 

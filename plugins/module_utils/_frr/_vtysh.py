@@ -48,22 +48,19 @@ class Vtysh:
         """The running configuration of all daemons. Raises FrrMissingError in one clear sentence."""
         if not shutil.which("vtysh"):
             raise FrrMissingError("vtysh was not found: FRR is not installed on this node (package frr)")
-        rc, out, err = self._run(["vtysh", "-c", "show running-config"])
-        if rc != 0 or "Current configuration:" not in out:
+        rc, out, err = self._run(["vtysh", "-c", "show daemons", "-c", "show running-config"])
+        daemons, begin, text = out.partition("Building configuration...")
+        if rc != 0 or not begin:
             words = (err + out).strip().splitlines()
             raise FrrMissingError(
                 "vtysh gave no running configuration: FRR does not run (systemctl start frr)"
                 + (f"; it says: {words[0]}" if words else "")
             )
-        rc, daemons, _ = self._run(["vtysh", "-c", "show daemons"])
-        if rc == 0 and "bgpd" not in daemons.split():
+        if "bgpd" not in daemons.split():
             raise FrrMissingError(
                 "bgpd does not run: set bgpd=yes in /etc/frr/daemons and start it before configuring BGP"
             )
-        return out
-
-    def daemons(self) -> list[str]:
-        return self._run(["vtysh", "-c", "show daemons"])[1].split()
+        return text
 
     def dry_run(self, text: str) -> Outcome:
         """Syntax only: FRR does not look at what the lines mean."""

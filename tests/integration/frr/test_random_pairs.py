@@ -31,13 +31,12 @@ from ansible_collections.routed.fabric.plugins.module_utils._frr import _instanc
 def mutated(got, wanted, shown=()):
     commands = []
     have, want = _instance._split(got), _instance._split(wanted)
-    for header in have:
-        if header not in want or set(have[header]) != set(want[header]):
-            commands.append(((), "no " + header))
-            have[header] = None
+    if {key: set(lines) for key, lines in have.items()} == {key: set(lines) for key, lines in want.items()}:
+        return []
+    for header in sorted(have, key=lambda text: " vrf " not in text):
+        commands.append(((), "no " + header))
     for header, lines in want.items():
-        if have.get(header) is None:
-            commands += [((), header), *lines]
+        commands += [((), header), *lines]
     return commands
 _instance.difference = mutated
 """
