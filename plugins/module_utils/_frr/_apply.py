@@ -113,21 +113,21 @@ def apply_plan(plan: Plan, vtysh: Vtysh) -> tuple[Node, list[str]]:
 
 
 def renewal(plan: Plan) -> list[Line]:
-    """The lines `ip protocol … route-map` that stay as they are, taken away and given again. Pure.
+    """The lines `ip protocol … route-map` that stay as they are, all taken away and then all given again. Pure.
 
     The kernel drops every route whose preferred source address goes, and zebra does not install them again when the
-    address is back: it keeps them as rejected. A change of the route map makes it try anew. In one file no route is
-    without its source in between for long, and BGP notices nothing.
+    address is back: it keeps them as rejected. A change of the route map makes it try anew. BGP notices nothing.
     """
     lines = [line for line in plan.wanted if line in plan.got and re.match(r"(ip|ipv6) protocol ", line[1])]
-    return [again for context, text in lines for again in ((context, f"no {text}"), (context, text))]
+    return [(context, f"no {text}") for context, text in lines] + lines
 
 
 def renew(commands: Sequence[Line], vtysh: Vtysh) -> None:
-    """Raises Refused when FRR does not take them."""
-    outcome = vtysh.apply(unparse(commands))
-    if not outcome.accepted:
-        raise Refused(_said("FRR refused to apply its route maps anew", outcome))
+    """Give one line at a time: in one file FRR 10.3 takes `no X` and `X` together, as no change. Raises Refused."""
+    for command in commands:
+        outcome = vtysh.apply(unparse([command]))
+        if not outcome.accepted:
+            raise Refused(_said("FRR refused to apply its route maps anew", outcome))
 
 
 def _feed(commands: Sequence[Line], vtysh: Vtysh) -> Outcome:

@@ -120,7 +120,6 @@ def _fabric_node(
     fabric: Fabric, node: Node, live: list[Session], reach: Reach, *, declared: Node, twin: bool
 ) -> dict[str, Any]:
     finished_underlay = underlay(fabric, node, twin)
-    raw_lines = list(node.frr_lines)
     result: dict[str, Any] = {
         "name": node.name,
         "id": node.id,
@@ -141,7 +140,6 @@ def _fabric_node(
             "daemons": {"bgpd": True, "bfdd": uses_bfd(live, policy.node_upstreams(fabric, node))},
             "name_prefix": NAME_PREFIX,
             "config": frr_config(fabric, node, live),
-            "raw_lines": raw_lines,
         },
         "verify": verify(fabric, node, live, reach, twin),
         "twin": {

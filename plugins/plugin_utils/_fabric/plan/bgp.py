@@ -19,6 +19,7 @@ from ..numbers import (
     MAXIMUM_PATHS,
     NAME_PREFIX,
     RA_INTERVAL_MS,
+    RELEASE_LINES,
 )
 from . import evpn, policy
 from .sessions import Session
@@ -60,7 +61,7 @@ def frr_config(fabric: Fabric, node: Node, sessions: list[Session]) -> dict[str,
         ],
         "bfd_profiles": _bfd_profiles(fabric, sessions, upstreams),
         "instances": [_instance(fabric, node, sessions, upstreams)],
-        "raw_lines": list(node.frr_lines),
+        "raw_lines": [*RELEASE_LINES.get(node.release, ()), *node.frr_lines],
     }
     return {key: value for key, value in config.items() if value}
 
