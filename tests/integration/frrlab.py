@@ -7,7 +7,7 @@ A node is one process tree: its own mount, network, UTS and PID namespace around
 tmpfs
 where FRR writes. Killing the first process of the PID namespace takes the daemons, the mounts and the links with it,
 so a
-lab that is torn down leaves nothing, and one that is killed leaves nothing either (`--kill-child`).
+lab that is torn down leaves nothing, and one that is killed leaves nothing either (`--pdeathsig`, `--kill-child`).
 """
 
 from __future__ import annotations
@@ -97,7 +97,21 @@ class Node:
             ]
         )
         self.keeper = subprocess.Popen(
-            ["unshare", "-m", "-n", "-u", "-p", "-f", "--kill-child=KILL", "sh", "-c", script],
+            [
+                "setpriv",
+                "--pdeathsig",
+                "KILL",
+                "unshare",
+                "-m",
+                "-n",
+                "-u",
+                "-p",
+                "-f",
+                "--kill-child=KILL",
+                "sh",
+                "-c",
+                script,
+            ],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
