@@ -44,7 +44,6 @@ options:
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.connection import ConnectionBase

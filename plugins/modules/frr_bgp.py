@@ -20,7 +20,7 @@ description:
   - After a change the running configuration is read back. When FRR refuses a line, what was there before is put back.
   - Tested with FRR 8.4 (Debian 12, Proxmox VE 8) and 10.3 (Debian 13, Proxmox VE 9). Other versions give a warning.
 notes:
-  - An option that is not given has FRR's default, and that depends on the node's profile, C(frr defaults traditional) or
+  - An option that is not given has FRR's default, which depends on the node's profile, C(frr defaults traditional) or
     C(datacenter). The profile of a running FRR is never changed.
   - Forwarding belongs to sysctl, so C(ip forwarding) lines are ignored.
   - On a node whose frr.conf is written by Proxmox's SDN the module refuses to work.
@@ -602,8 +602,8 @@ options:
     default: false
     description:
       - Give the lines of O(config.protocol_route_maps) that are there already once more.
-      - For after a preferred source address has come back. When it goes, the kernel drops all routes that use it, and FRR
-        keeps them as rejected until the route map is applied anew. Sessions and what neighbors hear stay as they are.
+      - For after a preferred source address has come back. When it goes, the kernel drops all routes that use it, and
+        FRR keeps them as rejected until the route map is applied anew. Sessions stay as they are.
       - The module then reports a change, so only ask for it when the address was added in this run.
   save: {type: bool, default: true, description: "Write FRR's configuration file after a change."}
 """

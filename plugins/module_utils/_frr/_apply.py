@@ -123,11 +123,11 @@ def renewal(plan: Plan) -> list[Line]:
 
 
 def renew(commands: Sequence[Line], vtysh: Vtysh) -> None:
-    """Give one line at a time: in one file FRR 10.3 takes `no X` and `X` together, as no change. Raises Refused."""
+    """Give one line at a time: FRR 10.3 takes `no X` and `X` in one file as no change. Raises RefusedError."""
     for command in commands:
         outcome = vtysh.apply(unparse([command]))
         if not outcome.accepted:
-            raise Refused(_said("FRR refused to apply its route maps anew", outcome))
+            raise RefusedError(_said("FRR refused to apply its route maps anew", outcome))
 
 
 def _feed(commands: Sequence[Line], vtysh: Vtysh) -> Outcome:
@@ -149,7 +149,7 @@ def undo_plan(plan: Plan, node: Node, vtysh: Vtysh) -> str:
     back = _remaining(plan, node, plan.got)
     if not back:
         return "the former configuration is unchanged"
-    for _ in range(2):  # what FRR hides behind one line may show only when that is gone
+    for dummy in range(2):  # what FRR hides behind one line may show only when that is gone
         outcome = _feed(back, vtysh)
         left = back = _remaining(plan, read_node(vtysh.read()), plan.got)
         if not left:

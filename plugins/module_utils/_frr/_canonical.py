@@ -234,7 +234,7 @@ def _shown(lines: list[str], scope: str, version: tuple[int, int], profile: str)
 
 
 def _evpn_type(line: str) -> str:
-    head, _, kind = line.rpartition(" ")
+    head, dummy, kind = line.rpartition(" ")
     return f"{head} {EVPN_ROUTE_TYPES.get(kind, kind)}" if head == "match evpn route-type" else line
 
 

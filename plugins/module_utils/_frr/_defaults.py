@@ -128,7 +128,8 @@ def _check() -> None:
             for profile in PROFILES:
                 words = hidden(scope, version, profile)
                 both = {line for line in words if f"no {line}" in words}
-                assert not both, f"{scope} {version} {profile}: {both}"
+                if both:
+                    raise ValueError(f"{scope} {version} {profile}: {both}")
 
 
 _check()

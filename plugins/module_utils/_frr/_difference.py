@@ -66,8 +66,10 @@ def difference(got: Sequence[Line], wanted: Sequence[Line], shown: Sequence[Line
     staying = {_object(line) for line in want.values()}
     gone = [(rank, line) for rank, line in removals if _object(_taken_back(line)) not in staying]
     changed = [(rank, line) for rank, line in removals if _object(_taken_back(line)) in staying]
-    early = _advertisements([line for _, line in sorted(additions + changed, key=lambda entry: entry[0])], have, want)
-    late = [line for _, line in sorted(gone, key=lambda entry: -entry[0])]
+    early = _advertisements(
+        [line for dummy, line in sorted(additions + changed, key=lambda entry: entry[0])], have, want
+    )
+    late = [line for dummy, line in sorted(gone, key=lambda entry: -entry[0])]
     return [*first, *early, *_instance.difference(_instances(got), _instances(wanted), shown), *late, *last]
 
 
@@ -128,7 +130,7 @@ def _apart(
     got: Sequence[Line], wanted: Sequence[Line], additions: list[tuple[int, Line]], removals: list[tuple[int, Line]]
 ) -> tuple[list[Line], list[tuple[int, Line]], list[tuple[int, Line]], list[Line]]:
     """Where prefix lists change: the deadly match goes first and comes back last, in runs of their own."""
-    if not any(re.match(r"(no )?(ip|ipv6) prefix-list ", line[1]) for _, line in additions + removals):
+    if not any(re.match(r"(no )?(ip|ipv6) prefix-list ", line[1]) for dummy, line in additions + removals):
         return [], additions, removals, []
     first = [(context, f"no {_DEADLY}") for context, text in got if text == _DEADLY]
     last = [line for line in wanted if line[1] == _DEADLY]
@@ -157,7 +159,7 @@ def _is_container(line: Line) -> bool:
 
 
 def _must_clear(old: Line, new: Line) -> bool:
-    slot, _ = rule_of(*new)
+    slot, dummy = rule_of(*new)
     return bool(slot and slot.clear_first and not new[1].startswith("no "))
 
 
@@ -249,7 +251,7 @@ def _avoid_equal_entries(
     if not freed:
         return additions, removals
     first = [(9, (have[where][0], undo(*have[where]))) for where in have if where in freed]
-    undone = {line for _, line in first}
+    undone = {line for dummy, line in first}
     return first + additions, [entry for entry in removals if entry[1] not in undone]
 
 

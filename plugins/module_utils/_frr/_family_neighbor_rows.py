@@ -48,7 +48,7 @@ def _directed(option: str, words: str) -> list[Row]:
 
     def row(direction: str) -> Row:
         def convert(line: str) -> str:
-            name, _, end = line.partition(" ")
+            name, dummy, end = line.partition(" ")
             if end != direction:
                 raise ValueError(line)
             return name
@@ -168,6 +168,7 @@ FAMILY_NEIGHBOR_ROWS = check_rows(
                 "all": [(False, "next-hop-self force")],
                 False: [(True, "next-hop-self")],
             },
+            also={"next-hop-self all": "all"},
         ),
         choice(
             "remove_private_as",

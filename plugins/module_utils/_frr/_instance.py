@@ -27,7 +27,7 @@ from ansible_collections.routed.fabric.plugins.module_utils._frr._tree import Co
 _PEER = re.compile(r"(?:no )?neighbor (\S+) ")
 _DEFINES = re.compile(r"neighbor (\S+) (peer-group$|interface|remote-as|peer-group \S)")
 _OPTIONS = ("route-map", "metric", "backdoor", "label-index", "no-prepend", "replace-as", "dual-as",
-            "equal-cluster-length",             "warning-only", "restart", "force", "always")  # fmt: skip
+            "equal-cluster-length", "warning-only", "restart", "force", "always")  # fmt: skip
 IPV4 = "address-family ipv4 unicast"
 
 
@@ -276,7 +276,7 @@ class _Instance:
             lines.append((self._rank(line), before, line))
         for line in missing:
             lines.append((self._rank(line), None, line))
-        for _, old, new in sorted(lines, key=lambda entry: entry[0]):
+        for dummy, old, new in sorted(lines, key=lambda entry: entry[0]):
             if old is not None and _must_clear(old[1], new):
                 self.out.append((old[0], undo(*old)))
             if old is None and len(new[0]) == 2 and new[1].startswith("rd "):
@@ -328,7 +328,7 @@ def _is_definition(context: Context, text: str) -> bool:
 
 
 def _must_clear(old: str, new: Line) -> bool:
-    slot, _ = rule_of(*new)
+    slot, dummy = rule_of(*new)
     if not slot or new[1].startswith("no "):
         return False
     if slot.clear_first:

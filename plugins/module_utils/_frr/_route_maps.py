@@ -159,7 +159,7 @@ def render_route_maps(maps: list[dict[str, Any]]) -> list[Line]:
                 (MATCH_ROWS, entry.get("match") or {}),
                 (SET_ROWS, entry.get("set") or {}),
             ):
-                lines.extend(((head,), words) for _, words in encode_rows(rows, block))
+                lines.extend(((head,), words) for dummy, words in encode_rows(rows, block))
     return lines
 
 

@@ -75,9 +75,10 @@ def boolean_or_word(value: Any) -> Any:
     return {"true": True, "yes": True, "false": False, "no": False}.get(str(value).lower(), value)
 
 
-def choice(option: str, spellings: dict[Any, Sequence[Clause]]) -> Row:
-    """A value with its own words each; the first clause of a value tells it."""
+def choice(option: str, spellings: dict[Any, Sequence[Clause]], also: dict[str, Any] | None = None) -> Row:
+    """A value with its own words each. ``also``: other words that FRR reads for a value, and never prints."""
     read = {clauses[0]: value for value, clauses in spellings.items() if clauses}
+    read.update({(False, words): value for words, value in (also or {}).items()})
 
     def decode(negated: bool, words: str, _so_far: Any) -> Any:
         return read.get((negated, words), MISSING)
@@ -141,10 +142,13 @@ def join_no(negated: bool, words: str) -> str:
 def check_rows(rows: Sequence[Row]) -> Sequence[Row]:
     """Hold the table to its contracts, at import."""
     options = [row.option for row in rows]
-    assert len(set(options)) == len(options), f"an option has two rows: {sorted(options)}"
+    if len(set(options)) != len(options):
+        raise ValueError(f"an option has two rows: {sorted(options)}")
     for row in rows:
         block: dict[str, Any] = {}
         for negated, words in row.encode(row.sample):
-            assert decode_rows(rows, block, negated, words), f"{row.option}: {words!r} is not read back"
-        assert get_option(block, row.option) == row.sample, f"{row.option}: {block} is not {row.sample!r}"
+            if not decode_rows(rows, block, negated, words):
+                raise ValueError(f"{row.option}: {words!r} is not read back")
+        if get_option(block, row.option) != row.sample:
+            raise ValueError(f"{row.option}: {block} is not {row.sample!r}")
     return rows

@@ -46,9 +46,9 @@ def file_text(saved: str | None, node: Node, ours: Callable[[Line], bool]) -> st
         if re.match(r"\s*[!#]\s*[^\s!#]", line) and line.strip() not in HEADER
     ]
     lines = parse(saved)
-    emptied = {((), context[0]) for context, _ in owned(lines, ours) if context}
+    emptied = {((), context[0]) for context, dummy in owned(lines, ours) if context}
     foreign = [line for line in lines if not ours(line) and not _is_meta(line)]
-    emptied -= {((), context[0]) for context, _ in foreign if context}
+    emptied -= {((), context[0]) for context, dummy in foreign if context}
     kept = [line for line in foreign if line not in emptied]
     return _text(comments, [*meta, *_insert(kept, owned(node.lines, ours))])
 

@@ -191,7 +191,7 @@ def undo(context: Context, text: str) -> str:
     """The command that takes a line back."""
     if text.startswith("no "):
         return text[3:]
-    slot, _ = rule_of(context, text)
+    slot, dummy = rule_of(context, text)
     found = slot.pattern.match(text) if slot else None
     if slot and slot.undo and found:
         return slot.undo.format(*found.groups())

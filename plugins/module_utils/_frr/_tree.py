@@ -63,7 +63,7 @@ def parse(text: str) -> list[Line]:
             continue
         while open_blocks and _is_outside(stripped, indent, open_blocks):
             open_blocks.pop()
-        lines.append((tuple(header for header, _ in open_blocks), stripped))
+        lines.append((tuple(header for header, dummy in open_blocks), stripped))
         previous = (stripped, indent)
         if _opens(stripped, open_blocks[-1][0] if open_blocks else ""):
             open_blocks.append(previous)
@@ -73,7 +73,7 @@ def parse(text: str) -> list[Line]:
 def _leave(open_blocks: list[tuple[str, int]], word: str) -> None:
     """Close what an exit line closes; FRR 8.4 leaves some out, so a named exit may close more than one block."""
     opener = next((start for start, end in _EXITS.items() if end == word), "")
-    if opener and any(_first_word(header) == opener for header, _ in open_blocks):
+    if opener and any(_first_word(header) == opener for header, dummy in open_blocks):
         while _first_word(open_blocks.pop()[0]) != opener:
             pass
     elif open_blocks:

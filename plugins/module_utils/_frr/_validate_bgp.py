@@ -102,10 +102,10 @@ class _Instance:
         self.listen()
         families: set[Any] = set()
         for where, family in each(instance, "address_families", path):
-            key = (family["afi"], family.get("safi") or "unicast")
-            if key not in FAMILIES:
-                raise FrrConfigError(f"{where}.safi", key[1], f"there is no address family {key[0]} {key[1]} here.")
-            once(families, where, key, f"the address family {key[0]} {key[1]} is listed twice.")
+            afi, safi = family["afi"], family.get("safi") or "unicast"
+            if (afi, safi) not in FAMILIES:
+                raise FrrConfigError(f"{where}.safi", safi, f"there is no address family {afi} {safi} here.")
+            once(families, where, (afi, safi), f"the address family {afi} {safi} is listed twice.")
             self.family(where, family)
 
     def timers(self, path: str, block: Block) -> None:

@@ -33,12 +33,12 @@ COMMUNITY_OUTSIDE = "64512:211"
 
 BFD_DEFAULT = (300, 3)  # ms, packets: 3x100 fires falsely on busy machines
 BFD_TWIN = (1000, 3)  # all nodes of a twin share two cores
-# FRR 10.2 and 10.3 keep BGP idle while a neighbour's BFD session is down; FRR before 9 begins BFD when BGP is up. Between
+# FRR 10.2 and 10.3 keep BGP idle while a neighbour's BFD session is down; FRR 8.4 begins BFD when BGP is up. Between
 # the two neither begins again after a restart (seen with 10.3 and 8.4), so such sessions go without BFD.
 BFD_WAITS_FOR_BGP = ("bookworm",)
 BFD_BEFORE_BGP = ("trixie",)
-# FRR 8.4 keeps a group of next hops for 180 s after its last use and takes it up again without telling the kernel, which
-# has dropped the member whose link was down meanwhile: the route stays on one uplink. FRR 10.3 installs it anew.
+# FRR 8.4 keeps a group of next hops for 180 s after its last use and takes it up again without telling the kernel,
+# which has dropped the member whose link was down meanwhile: the route stays on one uplink. FRR 10.3 installs it anew.
 RELEASE_LINES = {"bookworm": ("zebra nexthop-group keep 1",)}
 BGP_TIMERS = {"keepalive_s": 3, "hold_s": 9}
 BGP_CONNECT_S = 10

@@ -58,7 +58,10 @@ def test_every_given_value_comes_back(seed: int, mode: tuple[Any, Any]) -> None:
     config = generate(seed, version, ["eth0"])
     gathered = gather(render(config, version, profile), version, profile)
     for kind in ("prefix_lists", "as_path_lists", "route_maps"):
-        key = lambda item: (item["name"], item.get("afi"))
+
+        def key(item: dict[str, object]) -> tuple[object, object]:
+            return item["name"], item.get("afi")
+
         assert sorted(map(key, gathered.get(kind, [])), key=str) == sorted(map(key, config[kind]), key=str)
     for wanted in config["route_maps"]:
         found = next(item for item in gathered["route_maps"] if item["name"] == wanted["name"])

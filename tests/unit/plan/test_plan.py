@@ -205,7 +205,7 @@ class TestUnderlay:
     def test_overrides(self):
         override = {"frr_lines": ["ip nht resolve-via-default"], "sysctl": {"net.ipv4.ip_forward": 0}}
         node = plan(fabric(TWO_TORS | {"h1": host(11, override=override)})).nodes["h1"]
-        assert node["frr"]["config"]["raw_lines"] == node["frr"]["config"]["raw_lines"] == ["ip nht resolve-via-default"]
+        assert node["frr"]["config"]["raw_lines"] == ["ip nht resolve-via-default"]
         assert node["underlay"]["sysctl"]["net.ipv4.ip_forward"] == "0"
 
     def test_an_upstream_interface_is_ours_if_its_addresses_are_given(self):

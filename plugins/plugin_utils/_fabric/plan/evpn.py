@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The EVPN family on the fabric's own sessions (RFC 7432, RFC 8365): between VTEPs, through the routers, never through a host."""
+"""The EVPN family on the fabric's own sessions (RFC 7432, RFC 8365).
+
+Routes go between VTEPs, through the routers, and never through a host.
+"""
 
 from __future__ import annotations
 

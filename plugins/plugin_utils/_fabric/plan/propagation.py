@@ -112,8 +112,8 @@ class Propagation:
         node, peer = self._nodes[session.node], self._nodes[session.peer]
         if default and policy.originates_default_to(node, peer):
             best = Route((), None, node.name)
-        # FRR has no split horizon: a route that other neighbours of the same policy get goes back to where it came from,
-        # too. The peer refuses it, since its AS or router-id is in it, and the checks do not count it.
+        # FRR has no split horizon: a route that other neighbours of the same policy get goes back to where it came
+        # from, too. The peer refuses it, since its AS or router-id is in it, and the checks do not count it.
         if best is None or (best.session is not None and best.session.key == session.key):
             return None
         if best.session is not None and not node.is_router:

@@ -74,7 +74,7 @@ def _ends_are_loopbacks(link: Link, fabric: Fabric) -> bool:
 
 
 def _session(
-    fabric: Fabric, near: End, far: End, families: tuple[str, ...], address_family: str | None, first: bool
+    fabric: Fabric, near: End, far: End, families: tuple[str, ...], address_family: str | None, *, first: bool
 ) -> Session:
     node, peer = fabric.nodes[near.node], fabric.nodes[far.node]
 
