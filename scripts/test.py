@@ -70,7 +70,7 @@ LIVE = (
 
 ACCEPT = {
     "spine": (
-        live("frr-modules", "tests/integration/frr", FABRIC_ACCEPT="1", FABRIC_PAIRS="300"),
+        live("frr-modules", "tests/integration/frr", FABRIC_ACCEPT="1", FABRIC_PAIRS="300", FABRIC_RESULTS="results"),
         live("underlay", "tests/integration/underlay", FABRIC_ACCEPT="1"),
         live("twin", "tests/integration/twin", FABRIC_ACCEPT="1"),
         Step("demo", ("python", "scripts/twin.py", "up", "--fabric", "examples/spine-leaf/fabric.yml"), 60),

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+RELEASES = ("trixie", "bookworm")
 WRITABLE = ("/etc/frr", "/run", "/tmp", "/var/log", "/var/lib/frr", "/var/tmp", "/root")
 
 # PID 1 of a node reaps what FRR's daemons leave (they daemonise) and waits to be killed.

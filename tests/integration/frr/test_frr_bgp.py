@@ -19,7 +19,7 @@ from ansible_collections.routed.fabric.plugins.module_utils._frr._gather import 
 from ansible_collections.routed.fabric.plugins.module_utils._frr._render import render
 from ansible_collections.routed.fabric.plugins.module_utils._frr._scope import thing_of
 from ansible_collections.routed.fabric.plugins.module_utils._frr._tree import Line, parse
-from conftest import CHECKOUT
+from frrlab import CHECKOUT
 
 SECRET = "hunter2-not-to-be-seen"
 HEAD = "frr defaults datacenter\nhostname dut\nservice integrated-vtysh-config\n!\n"
