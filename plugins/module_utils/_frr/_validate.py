@@ -140,6 +140,17 @@ def _route_maps(config: dict[str, Any], names: Names) -> None:
         for where, entry in each(item, "entries", path):
             once(sequences, f"{where}.sequence", entry["sequence"], f"sequence {entry['sequence']} is there twice.")
             _route_map_entry(where, entry, item["name"], names)
+        _no_deadly_pair(path, item)
+
+
+def _no_deadly_pair(path: str, item: dict[str, Any]) -> None:
+    """bgpd (8.4 and 10.3) dies of a change to a prefix list that a route map with `evpn default-route` matches, too."""
+    matches = [(where, entry.get("match") or {}) for where, entry in each(item, "entries", path)]
+    lists = any(match.get(key) for dummy, match in matches for key in match if key.endswith("prefix_list"))
+    for where, match in matches:
+        if lists and match.get("evpn_default_route"):
+            sentence = "FRR's bgpd crashes when a route map matches this and a prefix list; use two route maps."
+            raise FrrConfigError(f"{where}.match.evpn_default_route", True, sentence)
 
 
 MATCH_LISTS = (
@@ -197,12 +208,14 @@ def _route_map_entry(path: str, entry: dict[str, Any], name: str, names: Names) 
 
 def _static_routes(config: dict[str, Any]) -> None:
     seen: set[Any] = set()
+    discards: dict[Any, bool] = {}
     for path, route in each(config, "static_routes"):
         afi = afi_of(route["prefix"])
         if "/" not in route["prefix"] or afi is None:
             raise FrrConfigError(f"{path}.prefix", route["prefix"], f"{route['prefix']!r} is not a prefix.")
         next_hop, interface = route.get("next_hop"), route.get("interface")
-        if bool(route.get("blackhole")) == bool(next_hop or interface):
+        discard = bool(route.get("blackhole"))
+        if discard == bool(next_hop or interface):
             sentence = "a static route is either a blackhole, or has a next_hop, an interface or both."
             raise FrrConfigError(path, route["prefix"], sentence)
         if next_hop is not None and not is_address(next_hop):
@@ -216,6 +229,9 @@ def _static_routes(config: dict[str, Any]) -> None:
         vrf = route.get("vrf") or "default"
         key = (vrf, prefix(route["prefix"]), next_hop, interface, route.get("table"))
         once(seen, path, key, f"the route to {route['prefix']!r} by the same way is there twice.")
+        if discards.setdefault((vrf, prefix(route["prefix"]), route.get("table")), discard) != discard:
+            sentence = f"{route['prefix']!r} has a blackhole and a next hop; FRR takes one kind for a prefix."
+            raise FrrConfigError(path, route["prefix"], sentence)
         if vrf != "default" and route.get("table") is not None:
             raise FrrConfigError(f"{path}.table", route["table"], "a VRF has a table of its own; give vrf or table.")
 

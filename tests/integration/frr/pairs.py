@@ -45,10 +45,6 @@ def pair(seed: int, release: str) -> tuple[dict[str, Any], dict[str, Any]]:
         if seed % 5 == 4
         else frr_generator.mutate(one, seed, version, PEERS)
     )
-    for config in (one, other):
-        _avoid_crash(config)
-        _repair_definitions(config)
-        _one_kind_of_route(config)
     rng = random.Random(f"pair {seed}")
     extras = [_extra(rng) for _ in range(2)]
     for config, extra in ((one, extras[0]), (other, extras[0] if rng.random() < 0.6 else extras[1])):
@@ -63,38 +59,6 @@ def pair(seed: int, release: str) -> tuple[dict[str, Any], dict[str, Any]]:
         names = [LIVE_GROUP, "10.3.0.0", "10.255.0.2", "2001:db8:255::3"]
         family["neighbors"] = [*family.get("neighbors", []), *({"neighbor": n, "activate": True} for n in names)]
     return one, other
-
-
-def _avoid_crash(config: dict[str, Any]) -> None:
-    """bgpd dies of a prefix list's change when a route map matches it and, in any entry, `evpn default-route`."""
-    for route_map in config["route_maps"]:
-        matches = [entry.get("match", {}) for entry in route_map["entries"]]
-        if any("prefix_list" in key for match in matches for key in match):
-            for match in matches:
-                match.pop("evpn_default_route", None)
-
-
-def _repair_definitions(config: dict[str, Any]) -> None:
-    """Mixing two configurations may leave a neighbour without an AS, or with one that its group has already."""
-    for instance in config["instances"]:
-        groups = {group["name"]: group.get("remote_as") for group in instance.get("peer_groups", [])}
-        for neighbor in instance.get("neighbors", []):
-            if groups.get(neighbor.get("peer_group")):
-                neighbor.pop("remote_as", None)
-            else:
-                neighbor.setdefault("remote_as", "external")
-
-
-def _one_kind_of_route(config: dict[str, Any]) -> None:
-    """FRR refuses a discard route beside a next hop of the same prefix."""
-    kinds: dict[tuple[str, str], bool] = {}
-    kept = []
-    for route in config.get("static_routes", []):
-        key = (route["prefix"], route.get("vrf", "default"))
-        if kinds.setdefault(key, bool(route.get("blackhole"))) == bool(route.get("blackhole")):
-            kept.append(route)
-    if kept:
-        config["static_routes"] = kept
 
 
 def _extra(rng: random.Random) -> dict[str, Any]:

@@ -36,6 +36,17 @@ def family(neighbor: str, afi: str = "ipv4", remote_as: str = "external", more: 
     )
 
 
+mistake(
+    "{prefix_lists: [{name: A, afi: ipv4, entries: [{sequence: 5, action: permit, prefix: any}]}], "
+    "route_maps: [{name: M, entries: [{sequence: 10, action: permit, match: {ip_prefix_list: A}}, "
+    "{sequence: 20, action: permit, match: {evpn_default_route: true}}]}]}",
+    "route_maps[0].entries[1].match.evpn_default_route: FRR's bgpd crashes when a route map matches this and a prefix "
+    "list; use two route maps.",
+)
+mistake(
+    "static_routes: [{prefix: 192.0.2.0/24, blackhole: true}, {prefix: 192.0.2.0/24, next_hop: 198.51.100.1}]",
+    "static_routes[1]: '192.0.2.0/24' has a blackhole and a next hop; FRR takes one kind for a prefix.",
+)
 mistake("router_id: {ipv4: '::1'}", "router_id.ipv4: '::1' is not an IPv4 address.")
 mistake(
     "router_id: {ipv6: '::1'}",
