@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Callable
 
@@ -22,7 +23,7 @@ RunCommand = Callable[..., "tuple[int, str, str]"]
 _NETWORKD_DIRECTORIES = ("/etc/systemd/network", "/run/systemd/network", "/usr/lib/systemd/network")
 
 
-class Persistence:
+class Persistence(ABC):
     """The files of one node. Subclasses say which they are."""
 
     name = ""
@@ -35,13 +36,13 @@ class Persistence:
         """Why files of ours would be without effect."""
         return []
 
+    @abstractmethod
     def owned(self) -> dict[str, list[Address]]:
         """The addresses that the last run gave to each interface."""
-        raise NotImplementedError
 
+    @abstractmethod
     def texts(self, wanted: Underlay) -> Mapping[str, str | None]:
         """Path → text (None: no such file any more) of the files about interfaces."""
-        raise NotImplementedError
 
     def announce(self) -> None:
         """Tell a running manager about new files."""
