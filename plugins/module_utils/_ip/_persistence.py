@@ -44,7 +44,7 @@ class Persistence(ABC):
     def texts(self, wanted: Underlay) -> Mapping[str, str | None]:
         """Path → text (None: no such file any more) of the files about interfaces."""
 
-    def announce(self) -> None:
+    def announce(self) -> None:  # noqa: B027 - most managers need no word
         """Tell a running manager about new files."""
 
     def changes(self, wanted: Underlay) -> list[tuple[str, str | None, str | None]]:
@@ -105,7 +105,7 @@ class Networkd(Persistence):
         texts[interfaces_file.NETWORKD_CONF] = interfaces_file.NETWORKD_CONF_TEXT
         return texts
 
-    def announce(self) -> None:
+    def announce(self) -> None:  # noqa: B027 - most managers need no word
         rc, out, err = self._run(["networkctl", "reload"])
         if rc != 0:
             raise IpError(f"`networkctl reload` failed: {(err or out).strip()}")
