@@ -105,7 +105,7 @@ class Networkd(Persistence):
         texts[interfaces_file.NETWORKD_CONF] = interfaces_file.NETWORKD_CONF_TEXT
         return texts
 
-    def announce(self) -> None:  # noqa: B027 - most managers need no word
+    def announce(self) -> None:
         rc, out, err = self._run(["networkctl", "reload"])
         if rc != 0:
             raise IpError(f"`networkctl reload` failed: {(err or out).strip()}")
