@@ -62,6 +62,7 @@ LIVE = (
     live("twin", "tests/integration/twin"),
     Step("demo", ("python", "scripts/twin.py", "up", "--fabric", "examples/spine-leaf/fabric.yml"), 60),
     live("fabric", "tests/integration/fabric"),
+    Step("oldest-core", ("scripts/oldest_core.sh",), 60),
     Step("demo-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/spine-leaf/fabric.yml")),
     Step("foreign-project", ("scripts/foreign_project.sh",)),
     Step("importer", ("scripts/importer.sh",)),
