@@ -82,6 +82,10 @@ _NEIGHBOR: list[Slot] = [
     for slot in rules
 ]
 
+# A static route is known by its prefix, way and table. Tag and distance change in place, and `no` looks at neither:
+# taking back the old line after the new one is set would take back both.
+_STATIC_ROUTE = r"(ip|ipv6) route (\S+) (\S+(?: (?!tag |table |\d+(?: |$))\S+)?)(?: tag \d+)?(?: \d+)?(?: (table \d+))?"
+
 TABLE: tuple[Slot, ...] = (
     # Policy objects. A list refuses (or, FRR 8.4, silently drops) an entry equal to one with another number.
     _slot("", r"(ip|ipv6) prefix-list (\S+) seq (\d+)", "no {0} prefix-list {1} seq {2}"),
@@ -89,7 +93,9 @@ TABLE: tuple[Slot, ...] = (
     _slot("", r"bgp as-path access-list (\S+) seq (\d+)"),
     _slot("", r"bgp (\S*community-list) (?:standard|expanded) (\S+) seq (\d+)"),
     _slot("", r"(route-map) (\S+) (?:permit|deny) (\d+)"),
-    # zebra and staticd. The distance is part of a static route's identity, the tag is not.
+    # zebra and staticd.
+    _slot("", _STATIC_ROUTE),
+    _slot("vrf", _STATIC_ROUTE),
     _slot("", r"(ip|ipv6) (router-id)"),
     _slot("", r"(ip|ipv6) (protocol) (\S+) route-map"),
     _slot("vrf", r"(ip|ipv6) (router-id)"),

@@ -196,3 +196,19 @@ def test_the_match_that_kills_bgpd_is_fed_apart() -> None:
         ["ip prefix-list A seq 5 deny any"],
         ["match evpn default-route"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("got", "wanted"),
+    [
+        ("ipv6 route 2001:db8::/48 Null0 tag 1", "ipv6 route 2001:db8::/48 Null0 tag 2"),
+        ("ip route 192.0.2.0/24 198.51.100.1 eth0 tag 7 30", "ip route 192.0.2.0/24 198.51.100.1 eth0 40"),
+    ],
+)
+def test_tag_and_distance_of_a_static_route_change_in_place(got: str, wanted: str) -> None:
+    assert difference([((), got)], [((), wanted)]) == [((), wanted)]
+
+
+def test_another_table_is_another_route() -> None:
+    got, wanted = "ip route 192.0.2.0/24 198.51.100.1 table 5", "ip route 192.0.2.0/24 198.51.100.1 table 6"
+    assert difference([((), got)], [((), wanted)]) == [((), wanted), ((), "no " + got)]
