@@ -14,7 +14,7 @@ if [ "$(cat "$cache/venv-oldest/.made-from" 2>/dev/null)" != "$core" ]; then
 fi
 export ROUTED_FABRIC_TWIN=1 ANSIBLE_LOCALHOST_WARNING=false PATH="$cache/venv-oldest/bin:$PATH"
 fabric=${FABRIC_TWIN_FILE:-examples/spine-leaf/fabric.yml}
-ansible --version | head -n 1
+ansible --version
 ansible-playbook -i "$fabric" playbooks/site.yml | tee build/oldest-core.log
 if grep -E '^[a-z0-9]+ +: .*(changed=[1-9]|failed=[1-9]|unreachable=[1-9])' build/oldest-core.log; then exit 1; fi
 ansible-playbook -i "$fabric" playbooks/site.yml --check --diff
