@@ -101,6 +101,11 @@ def apply_plan(plan: Plan, vtysh: Vtysh) -> tuple[Node, list[str]]:
     outcome = _feed(plan.commands, vtysh)
     node = read_node(vtysh.read())
     left = _remaining(plan, node, plan.wanted)
+    if left and outcome.accepted:
+        # FRR lets one line drag others along: a member that joins a group takes over what is active there.
+        outcome = _feed(left, vtysh)
+        node = read_node(vtysh.read())
+        left = _remaining(plan, node, plan.wanted)
     if not left:
         warnings = (
             [] if outcome.accepted else [_said("FRR refused a line, but the configuration is as wanted", outcome)]
