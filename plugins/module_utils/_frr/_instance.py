@@ -282,6 +282,10 @@ class _Instance:
             if old is None and len(new[0]) == 2 and new[1].startswith("rd "):
                 # FRR remembers an RD that was taken back, and ignores the same one when it is given again.
                 self.out.append((new[0], "rd 0:1" if new[1] != "rd 0:1" else "rd 0:2"))
+            if old is None and re.match(r"neighbor \S+ graceful-restart-disable$", new[1]):
+                # Where the instance has it disabled, too, FRR 8.4 makes `graceful-restart` of it.
+                # By way of helper it does not.
+                self.out.append((new[0], new[1].replace("-disable", "-helper")))
             self.out.append(self._in_place(old, new))
 
     def _in_place(self, old: Line | None, new: Line) -> Line:
