@@ -29,4 +29,5 @@ def record(part: str, name: str, figure: str, runs: int, how: str) -> None:
     place = RESULTS / "figures" / part
     place.mkdir(parents=True, exist_ok=True)
     row = {"name": name, "figure": figure, "runs": runs, "how": how, "date": date.today().isoformat()}
-    (place / f"{name.replace(' ', '-')}.json").write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
+    file = place / f"{name.replace(',', '').replace(' ', '-')}.json"
+    file.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
