@@ -17,11 +17,24 @@ BFD_PROFILE = "fabric-bfd"
 # Route protocols (rt_protos). Not 99 (Open/R), not 186 (FRR's bgp), nothing in 1-4 (kernel, boot, static).
 ROUTE_PROTOCOLS = {"fabric-host": 211, "fabric-guest": 212, "fabric-tunnel": 213}
 
-# Route tables (rt_tables). 100-199 are ours; 253-255 are the kernel's.
-ROUTE_TABLES = {"fabric-guests": 100, "fabric-tunnel": 110}
+# Route tables (rt_tables). 100-199 are ours; 253-255 are the kernel's. The first three are looked up for all traffic
+# before main, so they never hold a default.
+ROUTE_TABLES = {"fabric-guests": 100, "fabric-hosts": 101, "fabric-incoming": 102, "fabric-tunnel": 110}
 
-# `ip rule` priorities, below main (32766).
-RULE_PRIORITIES = {"fabric-guests": 1000, "fabric-tunnel": 1100}
+# `ip rule` priorities, below main (32766). `fabric-incoming` is looked up for what arrives over GUEST_FORWARD only.
+RULE_PRIORITIES = {"fabric-incoming": 990, "fabric-guests": 1000, "fabric-hosts": 1001, "fabric-tunnel": 1100}
+
+# Metrics of a guest's route, and how often its node puts its AS number in front: a fresh claim wins, a node that only
+# forwards to the guest's new place loses. All are below zebra's 20, since IPv6 routes of one prefix compete by metric.
+GUEST_METRICS = {"fresh": 10, "steady": 11, "leaving": 12}
+GUEST_PREPENDS = {"fresh": 0, "steady": 1, "leaving": 2}
+
+# The bridge of routed guests: the same addresses and the same MAC on every node, so that a guest's neighbour entry of
+# its gateway stays right when the guest moves.
+GUEST_BRIDGE = {"name": "vmbr1", "mac": "02:00:5e:00:01:01", "ipv4": "169.254.0.1/32", "ipv6": "fe80::1/64"}
+# What still arrives for a guest that has just moved is forwarded over this VXLAN device. Not 4789: EVPN's.
+GUEST_FORWARD = {"interface": "fabric-fwd", "vni": 211, "port": 4787}
+VXLAN_OVERHEAD = {"ipv4": 50, "ipv6": 70}
 
 FIREWALL_MARKS = {"fabric-tunnel": 0x0FAB}
 NFT_TABLES = {"guests": "fabric_guests", "gateway": "fabric_gateway"}
