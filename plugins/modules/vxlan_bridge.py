@@ -15,12 +15,13 @@ description:
     VXLAN device as a port (O(form=per_vni)), or a VLAN of one VLAN-aware bridge with a single VXLAN device
     (O(form=single)).
   - The kernel learns nothing by itself (C(nolearning), and C(learning off) on the port). Who is where comes from EVPN,
-    that is, from FRR with C(advertise-all-vni).
+    that is, from FRR with C(advertise-all-vni); or, with O(remote_vteps), the kernel floods and learns without EVPN.
   - What the kernel can change on a running device is changed there. For what it cannot (VNI, UDP port, IPv4 to IPv6),
     the VXLAN device alone is made again. A bridge that is wanted is never removed, and no port is taken out of it,
     so the guests on it stay connected.
-  - Reads everything with one C(ip -d -j addr) (and three dumps of C(bridge) for a single VXLAN device), and writes with
-    C(ip -batch) and C(bridge -batch). If anything is refused, what was already written is undone.
+  - Reads everything with one C(ip -d -j link) and one C(ip -j addr) (and three dumps of C(bridge) for a single VXLAN
+    device), and writes with C(ip -batch) and C(bridge -batch). If anything is refused, what was already written is
+    undone.
   - Owns what it made. Its devices carry the interface alias C(routed.fabric) (see C(ip link show)), and stand in its
     files. It touches no other bridge or VXLAN device.
   - Links are removed 100 at a time, so that the kernel answers FRR's zebra in between. In one go, thousands of them
@@ -56,6 +57,15 @@ options:
     description: The UDP port of VXLAN.
     type: int
     default: 4789
+  remote_vteps:
+    description:
+      - The other VTEPs, without EVPN. All segments flood to them, and learn from what comes back (RFC 7348 section 4).
+      - Needed for an IPv6 O(local) with FRR before 10.6. FRR 8.4 and 10.3 take no notice of an IPv6 VTEP; they announce
+        0.0.0.0 or the router ID in its place, which reaches nobody. Leave C(advertise-all-vni) out there.
+      - Only with O(form=per_vni), and of the same family as O(local).
+    type: list
+    elements: str
+    default: []
   bridge:
     description: The VLAN-aware bridge. Required with O(form=single), and only there.
     type: str
@@ -297,7 +307,7 @@ class VxlanBridge:
         self._given: dict[str, tuple[Address, ...]] = self._persistence.owned() if self._persistence else {}
 
     def run(self) -> dict[str, Any]:
-        links = self._tools.links()
+        links = self._links()
         owned = _model.marked(links) | {name for name in self._given if name in links}
         if self._state == "gathered":
             return {"changed": False, "gathered": gathered(links, owned)}
@@ -326,7 +336,7 @@ class VxlanBridge:
         before, after = _model.describe(shown, links), _model.describe(shown, _difference.predict(wanted, links, scope))
         if not self._check_mode and (steps or files):
             self._apply(steps, files, wanted, scope, links)
-            after = _model.describe(shown, self._tools.links())
+            after = _model.describe(shown, self._links())
         return {
             "changed": bool(steps or files),
             "before": before,
@@ -349,6 +359,9 @@ class VxlanBridge:
                 ),
             ],
         }
+
+    def _links(self) -> _model.Links:
+        return self._tools.links(bool(self._overlay.remotes) or self._state == "gathered")
 
     def _refuse(self, links: _model.Links, owned: Collection[str]) -> None:
         if self._state == "absent":
@@ -389,8 +402,8 @@ class VxlanBridge:
         try:
             self._tools.apply(steps)
             # An address takes others of its network along, and a lowered MTU that of the VLAN interfaces above.
-            self._tools.apply(_difference.difference(wanted, self._tools.links(), scope) if steps else [])
-            left = _difference.difference(wanted, self._tools.links(), scope) if steps else []
+            self._tools.apply(_difference.difference(wanted, self._links(), scope) if steps else [])
+            left = _difference.difference(wanted, self._links(), scope) if steps else []
             if left:
                 command = f"{left[0].tool} {left[0].commands[0]}"
                 raise IpError(f"the kernel took the commands, but this is still to do: {command}")
@@ -412,14 +425,14 @@ class VxlanBridge:
                 self._files.write(path, before)
             except IpError as exc:
                 refused.append(str(exc))
-        now = self._tools.links()
+        now = self._links()
         wanted, scope = _difference.restoration(touched, former, now)
         try:
             self._tools.apply(_difference.difference(wanted, now, scope))
         except IpError as exc:
             refused.append(str(exc))
         was = _model.lines(_model.describe(touched, former)).splitlines()
-        is_now = _model.lines(_model.describe(touched, self._tools.links())).splitlines()
+        is_now = _model.lines(_model.describe(touched, self._links())).splitlines()
         return [
             *refused,
             *(f"'{line}' is missing" for line in was if line not in is_now),
@@ -436,6 +449,7 @@ def main() -> None:
             "port": {"type": "int", "default": 4789},
             "bridge": {"type": "str"},
             "device": {"type": "str"},
+            "remote_vteps": {"type": "list", "elements": "str", "default": []},
             "underlay_interfaces": {"type": "list", "elements": "str"},
             "underlay_mtu": {"type": "int"},
             "purge": {"type": "bool", "default": True},

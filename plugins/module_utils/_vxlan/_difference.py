@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from ansible_collections.routed.fabric.plugins.module_utils._ip._links import Address, removable
 from ansible_collections.routed.fabric.plugins.module_utils._vxlan._model import (
+    FLOOD_MAC,
+    KINDS,
     NO_TUNNELS,
     NO_VLANS,
     NOTHING,
@@ -98,6 +100,7 @@ def difference(wanted: Links, got: Links, scope: Scope) -> list[Step]:
     bridge: list[str] = []
     for name, want in wanted.items():
         ip += _link_commands(want, left.get(name), scope.formerly.get(name, ()))
+        bridge += remote_commands(want, left.get(name))
         bridge += vlan_commands(want, left.get(name), scope.exact)
     for tool, commands in (("ip", ip), ("bridge", bridge)):
         steps += [
@@ -159,8 +162,8 @@ def _link_commands(want: Link, got: Link | None, formerly: Collection[Address]) 
     port = {key: value for key, value in want.port.items() if moved or got.port.get(key) != value}
     # A port is brought up last: before, its bridge would learn from it.
     state = settings.pop("state", "") if want.port else ""
-    if details:
-        commands.append(f"link set dev {name} type {want.kind} {words(details)}")
+    # One by one: a forward delay of 0 is refused while STP is on, and the kernel looks at the delay first.
+    commands += [f"link set dev {name} type {want.kind} {words({key: value})}" for key, value in details.items()]
     if settings:
         commands.append(f"link set dev {name} {words(settings)}")
     if port:
@@ -189,6 +192,18 @@ def _creation(want: Link) -> str:
     fixed = {key: value for key, value in want.fixed.items() if key != "link"}
     parts = ["link add", words(below), f"{'name' if below else 'dev'} {want.name}", words(settings)]
     return " ".join(filter(None, [*parts, f"type {want.kind}", words({**fixed, **want.details})]))
+
+
+def remote_commands(want: Link, got: Link | None) -> list[str]:
+    """For `bridge -batch`: to which VTEPs a VXLAN device floods."""
+    if want.kind != "vxlan":
+        return []
+    there = got.remotes if got else frozenset()
+    entry = f"{FLOOD_MAC} dev {want.name}"
+    return [
+        *(f"fdb del {entry} dst {remote} self" for remote in sorted(there - want.remotes)),
+        *(f"fdb append {entry} dst {remote} self permanent" for remote in sorted(want.remotes - there)),
+    ]
 
 
 def vlan_commands(want: Link, got: Link | None, exact: bool) -> list[str]:
@@ -266,6 +281,7 @@ def predict(wanted: Links, got: Links, scope: Scope) -> dict[str, Link]:
             port={**here.port, **want.port},
             addresses=(*kept, *(address for address in want.addresses if address not in kept)),
             vlans=want.vlans if owns_vlans(want) else {**here.vlans, **vlans},
+            remotes=want.remotes if want.kind == "vxlan" else here.remotes,
             tunnels=want.tunnels if ours else here.tunnels,
             vnis=want.vnis if ours else here.vnis,
         )
@@ -283,8 +299,8 @@ def restoration(touched: Iterable[str], former: Links, now: Links) -> tuple[dict
         was = former.get(name)
         if was is not None:
             settings = {key: value for key, value in was.settings.items() if key != "address" or was.kind != "vxlan"}
-            wanted[name] = was._replace(settings=settings)
+            wanted[name] = was._replace(settings=settings, addresses=was.addresses if was.kind in KINDS else ())
     order = {"bridge": 0, "vxlan": 1}
     wanted = dict(sorted(wanted.items(), key=lambda item: order.get(item[1].kind, 2)))
-    added = {name: now[name].addresses for name in names if name in now}
+    added = {name: now[name].addresses for name in names if name in now and now[name].kind in KINDS}
     return wanted, Scope(tuple(name for name in names if name not in former), added, True)

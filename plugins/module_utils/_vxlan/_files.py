@@ -21,6 +21,7 @@ from ansible_collections.routed.fabric.plugins.module_utils._ip._links import Ad
 from ansible_collections.routed.fabric.plugins.module_utils._vxlan._difference import (
     is_external,
     port_words,
+    remote_commands,
     vlan_commands,
     words,
 )
@@ -111,6 +112,7 @@ def _device(link: Link) -> str:
             "flood": "bridge-unicast-flood",
             "mcast_flood": "bridge-multicast-flood",
         }
+        make += [f"bridge {command}" for command in remote_commands(link._replace(name="$IFACE"), None)]
         port = [f"{names[key]} {value}" for key, value in link.port.items()]
     make_and_remove = [*_made_by(make), "post-down ip link del dev $IFACE"]
     return _stanza(link.name, [f"alias {MARK}", f"mtu {link.mtu}", "ipv6-addrgen off", *port, *make_and_remove])

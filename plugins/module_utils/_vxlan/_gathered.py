@@ -33,6 +33,7 @@ def gathered(links: Links, owned: Collection[str]) -> dict[str, Any]:
         **head,
         "local": first.details["local"],
         "port": int(first.fixed["dstport"]),
+        **({"remote_vteps": sorted(first.remotes)} if first.remotes else {}),
         "segments": sorted(segments, key=lambda segment: int(segment["vni"])),
     }
 

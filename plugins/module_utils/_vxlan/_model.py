@@ -22,6 +22,9 @@ from ansible_collections.routed.fabric.plugins.module_utils._ip._links import Ad
 # without files too; ifupdown2 sets it at boot from our file.
 MARK = "routed.fabric"
 
+FLOOD_MAC = "00:00:00:00:00:00"  # of FDB entries for all that has no entry of its own (bridge(8))
+KINDS = ("bridge", "vxlan", "vlan")  # what this module makes
+
 Words = Mapping[str, str]
 NOTHING: Words = MappingProxyType({})
 NO_VLANS: Mapping[int, str] = MappingProxyType({})
@@ -41,6 +44,7 @@ class Link(NamedTuple):
     port: what a bridge's port has (`ip link set ... type bridge_slave WORDS`)
     vlans: VLAN → "", "untagged" or "pvid untagged"; of a bridge, its own ones (`bridge vlan ... self`)
     tunnels: VLAN → VNI of a single VXLAN device; vnis: its filter
+    remotes: the VTEPs to which a VXLAN device floods because somebody said so (not FRR)
     """
 
     name: str
@@ -53,6 +57,7 @@ class Link(NamedTuple):
     vlans: Mapping[int, str] = NO_VLANS
     tunnels: Mapping[int, int] = NO_TUNNELS
     vnis: frozenset[int] = frozenset()
+    remotes: frozenset[str] = frozenset()
     group: str = "default"
 
     @property
@@ -67,9 +72,10 @@ class Link(NamedTuple):
 Links = Mapping[str, Link]
 
 
-def parse_dump(dump: Iterable[Mapping[str, Any]]) -> dict[str, Link]:
-    """`ip -d -j addr show`."""
+def parse_dump(dump: Iterable[Mapping[str, Any]], addresses: Iterable[Mapping[str, Any]] = ()) -> dict[str, Link]:
+    """`ip -d -j link show` (which alone tells addrgenmode) and `ip -j addr show`."""
     links = {}
+    local = {entry.get("ifname"): entry.get("addr_info", ()) for entry in addresses}
     for entry in dump:
         info = entry.get("linkinfo", {})
         kind = info.get("info_kind", "")
@@ -93,7 +99,7 @@ def parse_dump(dump: Iterable[Mapping[str, Any]]) -> dict[str, Link]:
             port={option: _on(slave[option]) for option in PORT_OPTIONS if option in slave},
             addresses=tuple(
                 Address(item["local"], int(item["prefixlen"]), item.get("address", ""))
-                for item in entry.get("addr_info", ())
+                for item in local.get(entry["ifname"], ())
                 if "local" in item
             ),
             group=str(entry.get("group", "default")),
@@ -117,7 +123,9 @@ def _details(kind: str, data: Mapping[str, Any]) -> dict[str, str]:
     if kind == "vxlan":
         return {"local": data.get("local") or data.get("local6") or "", "learning": _on(data.get("learning", False))}
     if kind == "bridge":
-        names = ("stp_state", "forward_delay", "vlan_filtering", "vlan_default_pvid")
+        names = ["stp_state", "forward_delay"]
+        if data.get("vlan_filtering"):  # a kernel that has no VLAN filtering refuses to be told so
+            names += ["vlan_filtering", "vlan_default_pvid"]
         return {name: str(data[name]) for name in names if name in data}
     return {}
 
@@ -158,6 +166,15 @@ def with_vlans(
     return result
 
 
+def with_remotes(links: Links, fdb: Iterable[Mapping[str, Any]]) -> dict[str, Link]:
+    """The links with what `bridge -j fdb show` says about flooding. What FRR put there is FRR's."""
+    found: dict[str, set[str]] = {}
+    for entry in fdb:
+        if entry.get("mac") == FLOOD_MAC and "dst" in entry and "extern_learn" not in entry.get("flags", ()):
+            found.setdefault(entry["ifname"], set()).add(entry["dst"])
+    return {name: link._replace(remotes=frozenset(found.get(name, ()))) for name, link in links.items()}
+
+
 def _span(item: Mapping[str, Any], key: str) -> range:
     first = int(item[key])
     return range(first, int(item.get(f"{key}End", first)) + 1)
@@ -188,11 +205,7 @@ def ports_of(bridge: str, links: Links) -> list[Link]:
 
 def marked(links: Links) -> set[str]:
     """The names of what carries our mark."""
-    return {
-        link.name
-        for link in links.values()
-        if link.kind in ("bridge", "vxlan", "vlan") and link.settings.get("alias") == MARK
-    }
+    return {link.name for link in links.values() if link.kind in KINDS and link.settings.get("alias") == MARK}
 
 
 def describe(names: Iterable[str], links: Links) -> dict[str, Any]:
@@ -203,19 +216,20 @@ def describe(names: Iterable[str], links: Links) -> dict[str, Any]:
         if link is None:
             continue
         hidden = {"alias", "address"} if link.kind == "vxlan" else {"alias"}  # its MAC address is random
-        if link.kind not in ("bridge", "vxlan", "vlan"):
+        ours = link.kind in KINDS
+        if not ours:
             hidden = set(link.settings) - {"master", "state"}
         plain = link.kind != "vxlan" or "external" not in link.fixed
         state[name] = {
             "kind": link.kind,
             **link.fixed,
-            **{key: value for key, value in link.details.items() if not (key.startswith("vlan_") and value != "1")},
+            **link.details,
             **{key: value for key, value in link.settings.items() if value != "" and key not in hidden},
         }
         if link.kind == "vxlan":
             port = {f"port_{key}": value for key, value in link.port.items() if not (plain and key == "vlan_tunnel")}
             state[name].update(port)
-        if link.addresses:
+        if link.addresses and ours:
             state[name]["addresses"] = sorted(map(str, link.addresses))
         if link.vlans:
             flags = sorted(set(link.vlans.values()))
@@ -224,6 +238,8 @@ def describe(names: Iterable[str], links: Links) -> dict[str, Any]:
                 for words in flags
                 for span in runs(vlan for vlan, own in link.vlans.items() if own == words)
             ]
+        if link.remotes:
+            state[name]["remotes"] = sorted(link.remotes)
         if link.tunnels:
             state[name]["tunnels"] = [f"{vlan}:{vni}" for vlan, vni in sorted(link.tunnels.items())]
     return state

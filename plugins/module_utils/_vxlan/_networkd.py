@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 
 from ansible_collections.routed.fabric.plugins.module_utils._ip._links import Address, parse_address
 from ansible_collections.routed.fabric.plugins.module_utils._vxlan._files import HEADER
-from ansible_collections.routed.fabric.plugins.module_utils._vxlan._model import Link, Links
+from ansible_collections.routed.fabric.plugins.module_utils._vxlan._model import FLOOD_MAC, Link, Links
 from ansible_collections.routed.fabric.plugins.module_utils._vxlan._wanted import Overlay
 
 DIRECTORY = "/etc/systemd/network"
@@ -27,6 +27,7 @@ def render(overlay: Overlay, wanted: Links) -> dict[str, str]:
     for segment in overlay.segments:
         head = f"{HEADER}# segment {segment.vni}\n"
         bridge, vxlan = wanted[segment.bridge], wanted[segment.vxlan]
+        learning = "yes" if overlay.remotes else "no"
         files[f"{PREFIX}{bridge.name}.netdev"] = head + _netdev(
             bridge, "bridge", "[Bridge]\nSTP=no\nForwardDelaySec=0\n"
         )
@@ -35,7 +36,7 @@ def render(overlay: Overlay, wanted: Links) -> dict[str, str]:
             vxlan,
             "vxlan",
             f"[VXLAN]\nVNI={segment.vni}\nLocal={overlay.local}\nDestinationPort={overlay.port}\n"
-            "MacLearning=no\nIndependent=yes\n",
+            f"MacLearning={learning}\nIndependent=yes\n",
         )
         files[f"{PREFIX}{vxlan.name}.network"] = head + _network(vxlan.name, f"Bridge={bridge.name}\n" + _port(vxlan))
         for name in segment.ports:
@@ -63,7 +64,11 @@ def _port(vxlan: Link) -> str:
         "mcast_flood": "MulticastFlood",
     }
     lines = [f"{names[key]}={'yes' if value == 'on' else 'no'}\n" for key, value in vxlan.port.items() if key in names]
-    return "\n[Bridge]\n" + "".join(lines)
+    remotes = [
+        f"\n[BridgeFDB]\nMACAddress={FLOOD_MAC}\nDestination={remote}\nAssociatedWith=self\n"
+        for remote in sorted(vxlan.remotes)
+    ]
+    return "\n[Bridge]\n" + "".join([*lines, *remotes])
 
 
 def _addresses(link: Link) -> str:

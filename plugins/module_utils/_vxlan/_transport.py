@@ -15,7 +15,12 @@ from typing import Any
 
 from ansible_collections.routed.fabric.plugins.module_utils._ip._transport import BatchError, Ip, IpError, Run
 from ansible_collections.routed.fabric.plugins.module_utils._vxlan._difference import Step
-from ansible_collections.routed.fabric.plugins.module_utils._vxlan._model import Link, parse_dump, with_vlans
+from ansible_collections.routed.fabric.plugins.module_utils._vxlan._model import (
+    Link,
+    parse_dump,
+    with_remotes,
+    with_vlans,
+)
 
 # Between two batches, for zebra and whoever else waits for the kernel's RTNL lock. Measured with FRR 10.3 and
 # advertise-all-vni: with batches of 100 removed links zebra answers within a second, with or without a longer pause.
@@ -40,9 +45,15 @@ class Tools:
         self._run = run
         self._ip = Ip(run)
 
-    def links(self) -> dict[str, Link]:
-        """Every link; where there is a single VXLAN device, also VLANs, tunnels and VNI filters."""
-        links = parse_dump(self._ip.dump())
+    def links(self, remotes: bool) -> dict[str, Link]:
+        """
+        Every link; where there is a single VXLAN device, also VLANs, tunnels and VNI filters; with `remotes`, or where a
+        VXLAN device learns, also to whom VXLAN devices flood.
+        """
+        links = parse_dump(self._ip.json("-d", "link", "show"), self._ip.json("addr", "show"))
+        learns = any(link.kind == "vxlan" and link.details.get("learning") == "on" for link in links.values())
+        if remotes or learns:
+            links = with_remotes(links, self._bridge("fdb", "show"))
         if not any(link.fixed.get("external") for link in links.values()):
             return links
         return with_vlans(

@@ -47,6 +47,7 @@ class Overlay(NamedTuple):
     segments: tuple[Segment, ...]
     underlay_mtu: int
     underlay_interfaces: tuple[str, ...]
+    remotes: tuple[str, ...] = ()
 
     @property
     def overhead(self) -> int:
@@ -85,6 +86,9 @@ def wanted_overlay(options: Mapping[str, Any]) -> Overlay:
         underlay_mtu=options.get("underlay_mtu") or 0,
         underlay_interfaces=tuple(options.get("underlay_interfaces") or ()),
     )
+    if single and options.get("remote_vteps"):
+        found.append("remote_vteps: only for `form: per_vni`")
+    overlay = overlay._replace(remotes=_remotes(options.get("remote_vteps") or (), overlay.local, found))
     if not 1 <= overlay.port <= 65535:
         found.append(f"port: {overlay.port} is not between 1 and 65535")
     found = [sentence for sentence in found if sentence]
@@ -112,6 +116,25 @@ def _local(text: str | None, found: list[str]) -> str:
     if address.is_multicast or address.is_loopback or address.is_link_local or address.is_unspecified:
         found.append(f"local: {address} cannot be a VTEP's address: other VTEPs have to reach it by a route")
     return str(address)
+
+
+def _remotes(texts: Sequence[str], local: str, found: list[str]) -> tuple[str, ...]:
+    remotes: list[str] = []
+    for index, text in enumerate(texts):
+        path = f"remote_vteps[{index}]"
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            found.append(f"{path}: '{text}' is not an IPv4 or IPv6 address without a length")
+            continue
+        if local and (address.version == 6) != (":" in local):
+            found.append(f"{path}: {address} is of another family than `local` ({local})")
+        elif str(address) == local:
+            found.append(f"{path}: {address} is this VTEP itself")
+        elif str(address) in remotes:
+            found.append(f"{path}: {address} stands here twice, first as remote_vteps[{remotes.index(str(address))}]")
+        remotes.append(str(address))
+    return tuple(remotes)
 
 
 def _name_problem(name: Any, path: str) -> str:
@@ -220,9 +243,9 @@ def _with_link_local(addresses: tuple[Address, ...], mac: str) -> tuple[Address,
     return (*addresses, link_local(mac))
 
 
-def _port(segment: Segment, tunnel: bool) -> dict[str, str]:
+def _port(segment: Segment, tunnel: bool, learning: str = "off") -> dict[str, str]:
     words = {
-        "learning": "off",
+        "learning": learning,
         "neigh_suppress": "on" if segment.suppress else "off",
         "flood": "on" if segment.flooding else "off",
         "mcast_flood": "on" if segment.flooding else "off",
@@ -240,6 +263,7 @@ def wanted_links(overlay: Overlay, got: Links) -> dict[str, Link]:
 
 def _per_vni_links(overlay: Overlay, got: Links) -> dict[str, Link]:
     wanted: dict[str, Link] = {}
+    learning = "on" if overlay.remotes else "off"
     for segment in overlay.segments:
         mac = _mac(segment.gateway_mac, segment.bridge, got) or device_mac(overlay.local, segment.vni)
         wanted[segment.bridge] = Link(
@@ -253,9 +277,10 @@ def _per_vni_links(overlay: Overlay, got: Links) -> dict[str, Link]:
             segment.vxlan,
             "vxlan",
             fixed={"id": str(segment.vni), "dstport": str(overlay.port)},
-            details={"local": overlay.local, "learning": "off"},
+            details={"local": overlay.local, "learning": learning},
             settings=_settings(segment.mtu, master=segment.bridge),
-            port=_port(segment, False),
+            port=_port(segment, False, learning),
+            remotes=frozenset(overlay.remotes),
         )
         for name in segment.ports:
             wanted[name] = Link(name, settings={"master": segment.bridge, "state": "up"})
