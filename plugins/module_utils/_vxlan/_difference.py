@@ -160,8 +160,9 @@ def _link_commands(want: Link, got: Link | None, formerly: Collection[Address]) 
     moved = "master" in settings
     details = {key: value for key, value in want.details.items() if got.details.get(key) != value}
     port = {key: value for key, value in want.port.items() if moved or got.port.get(key) != value}
-    # A port is brought up last: before, its bridge would learn from it.
-    state = settings.pop("state", "") if want.port else ""
+    # Up comes last: a bridge would learn from its port, and of the words of one command the kernel obeys "up" before
+    # addrgenmode.
+    state = settings.pop("state", "") if want.port or "addrgenmode" in settings else ""
     # One by one: a forward delay of 0 is refused while STP is on, and the kernel looks at the delay first.
     commands += [f"link set dev {name} type {want.kind} {words({key: value})}" for key, value in details.items()]
     if settings:
