@@ -59,6 +59,7 @@ CHECK = (
 LIVE = (
     live("frr-modules", "tests/integration/frr"),
     live("underlay", "tests/integration/underlay"),
+    live("vxlan", "tests/integration/vxlan"),
     live("twin", "tests/integration/twin"),
     Step("demo", ("python", "scripts/twin.py", "up", "--fabric", "examples/spine-leaf/fabric.yml"), 60),
     live("fabric", "tests/integration/fabric"),
@@ -89,6 +90,7 @@ ACCEPT = {
         live("fabric", "tests/integration/fabric", FABRIC_ACCEPT="1"),
         Step("demo-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/spine-leaf/fabric.yml")),
     ),
+    "overlay": (live("vxlan", "tests/integration/vxlan", FABRIC_ACCEPT="1"),),
 }
 
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A small QEMU machine with Debian's own kernel, for what the kernel of this machine lacks.
 
-VLAN-aware bridges, VRF, WireGuard, GRE and bonds are there. It is always emulated (inside of a virtual machine, /dev/kvm
-may be there and not work), so times inside are no measurements. Its disk is the twin's root file system
+VLAN-aware bridges, VRF, WireGuard, GRE and bonds are there. It is always emulated (inside of a virtual machine,
+/dev/kvm may be there and not work), so times inside are no measurements. Its disk is the twin's root file system
 (scripts/qemu_machine.sh); what is written to it is gone afterwards.
 There is no systemd in it: a shell as first process, and an agent that runs what it is told to. The agent's connection
 has a network namespace of its own, so that a test finds no interface but lo.

@@ -195,6 +195,13 @@ def _creation(want: Link) -> str:
     return " ".join(filter(None, [*parts, f"type {want.kind}", words({**fixed, **want.details})]))
 
 
+def _as_port(want: Link, here: Link) -> Link:
+    """What is left of a link when it changes its bridge: the kernel forgets its VLANs."""
+    if want.settings.get("master", here.master) == here.master:
+        return here
+    return here._replace(vlans=NO_VLANS, tunnels=NO_TUNNELS)
+
+
 def remote_commands(want: Link, got: Link | None) -> list[str]:
     """For `bridge -batch`: to which VTEPs a VXLAN device floods."""
     if want.kind != "vxlan":
@@ -210,7 +217,7 @@ def remote_commands(want: Link, got: Link | None) -> list[str]:
 def vlan_commands(want: Link, got: Link | None, exact: bool) -> list[str]:
     """For `bridge -batch`. `exact`: see Scope."""
     name = want.name
-    here = got or Link(name)
+    here = _as_port(want, got or Link(name))
     self_word = " self" if want.kind == "bridge" else ""
     commands = []
     if is_external(want):
@@ -272,6 +279,7 @@ def predict(wanted: Links, got: Links, scope: Scope) -> dict[str, Link]:
         if here is None:
             result[name] = want
             continue
+        here = _as_port(want, here)
         gone = removable(here.addresses, want.addresses, scope.formerly.get(name, ()), ())
         kept = tuple(address for address in here.addresses if address not in gone)
         ours = is_external(want)

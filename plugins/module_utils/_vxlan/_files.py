@@ -183,8 +183,8 @@ def _vlan(link: Link) -> str:
             f"hwaddress {link.settings['address']}",
             f"mtu {link.mtu}",
             "ipv6-addrgen off",
-            # ifupdown2 makes the interface, and leaves it down where its bridge is none of its own. It would set the MAC
-            # address last, taking the interface down for it, and IPv6 addresses with it.
+            # ifupdown2 makes the interface, and leaves it down where its bridge is none of its own. It would set the
+            # MAC address last, taking the interface down for it, and IPv6 addresses with it.
             f"pre-up ip link set dev $IFACE address {link.settings['address']} addrgenmode none",
             "pre-up ip link set dev $IFACE up",
             *_addresses(link),

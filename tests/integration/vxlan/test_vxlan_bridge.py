@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 from conftest import LOOPBACK
+from figures import accepting
 
+# The file differs by family, and so does what ifupdown2 can do; the small run takes the harder one.
+FAMILIES = ["ipv4", "ipv6"] if accepting() else ["ipv6"]
 FILE = "/etc/network/interfaces.d/routed-fabric-vxlan"
 LOCAL_MISSING = "local: 10.255.0.11 is not an address of this node; put it on the loopback interface first"
 LOCAL = {"ipv4": "10.255.0.11", "ipv6": "2001:db8:100::b"}
@@ -71,8 +74,9 @@ def still(machine: Any) -> str:
     return json.dumps(found, sort_keys=True) + files
 
 
-@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
-def test_four_calls(machine: Any, family: str) -> None:
+@pytest.mark.parametrize("family", FAMILIES)
+def test_four_calls(each_machine: Any, family: str) -> None:
+    machine = each_machine
     options = {**OPTIONS, "local": LOCAL[family]}
     before = still(machine)
     predicted = machine.call(options, check=True)
@@ -156,8 +160,9 @@ def test_changes_under_a_running_guest(machine: Any) -> None:
     assert links(machine)["tap100i0"]["ifindex"] == before["tap100i0"]["ifindex"]
 
 
-@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
-def test_ifreload_agrees_and_moves_nothing(machine: Any, family: str) -> None:
+@pytest.mark.parametrize("family", FAMILIES)
+def test_ifreload_agrees_and_moves_nothing(each_machine: Any, family: str) -> None:
+    machine = each_machine
     loopback = " address 10.255.0.11/32\\n address 2001:db8:100::b/128"
     machine.shell(f"sed -i 's#^iface lo.*#&\\n{loopback}#' /etc/network/interfaces; mkdir -p /etc/iproute2/rt_tables.d")
     options = {**OPTIONS, "local": LOCAL[family]}
@@ -190,8 +195,9 @@ def test_ifreload_agrees_and_moves_nothing(machine: Any, family: str) -> None:
     assert "[fail]" not in checked, checked
 
 
-@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
-def test_the_same_after_a_reboot(machine: Any, family: str) -> None:
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_same_after_a_reboot(each_machine: Any, family: str) -> None:
+    machine = each_machine
     options = {**OPTIONS, "local": LOCAL[family]}
     mac = machine.call(options)["after"]["vmbr200"]["address"]
     machine.boot()
