@@ -185,9 +185,10 @@ options:
     choices: [present, absent, gathered]
     default: present
 notes:
-  - An interface that goes down and up loses all of its routes and permanent neighbours, and so does a bridge that is made
-    anew. The hook above puts them back with ifupdown2. With systemd-networkd, which does not take interfaces down when
-    it reloads, and after C(ip link set down) by hand, C(systemctl restart fabric-host-routes) does, or the next run.
+  - An interface that goes down and up loses all of its routes and permanent neighbours, and so does a bridge that is
+    made anew. The hook above puts them back with ifupdown2. With systemd-networkd, which does not take interfaces down
+    when it reloads, and after C(ip link set down) by hand, C(systemctl restart fabric-host-routes) does, or the next
+    run.
   - An interface that does not exist or is down is refused before anything is changed. In check mode it is only told
     (RV(pending)), since on a fresh node an earlier task would have made it.
   - A permanent neighbour or proxy entry that is listed and carries no protocol number becomes ours. One of another
@@ -249,7 +250,7 @@ commands:
   elements: str
   sample: ["ip route add 203.0.113.9/32 dev br0 proto 211 table 101 metric 11"]
 pending:
-  description: What the real run would refuse as things are now, in check mode; switches of interfaces that are not there.
+  description: In check mode, what the real run would refuse as things are now; switches of interfaces not yet there.
   returned: always
   type: list
   elements: str
@@ -258,7 +259,9 @@ gathered:
   description: What is ours, in the form of the options O(routes) and O(proxy).
   returned: for O(state=gathered)
   type: dict
-  sample: {"routes": [{"address": "203.0.113.9", "metric": 11, "interface": "br0"}], "proxy": {"entries": [], "interfaces": []}}
+  sample:
+    routes: [{"address": "203.0.113.9", "metric": 11, "interface": "br0"}]
+    proxy: {"entries": [], "interfaces": []}
 """
 
 from typing import Any

@@ -48,7 +48,7 @@ def target_of(wanted: Wanted, got: State, present: bool, purge: bool) -> State:
         return got._replace(routes=routes, neighbours=neighbours, proxies=proxies, rules=rules)
     kept = got if not purge else got._replace(routes={}, neighbours={}, proxies={}, rules={})
     return State(
-        routes={**kept.routes, **{key: _settled(route, got.routes.get(key)) for key, route in wanted.routes.items()}},
+        routes={**kept.routes, **wanted.routes},
         neighbours={**kept.neighbours, **{key: lladdr for key, (lladdr, dummy) in wanted.neighbours.items()}},
         proxies={**kept.proxies, **dict.fromkeys(wanted.proxies)},
         # A rule of somebody else that says the same is enough.
@@ -57,6 +57,11 @@ def target_of(wanted: Wanted, got: State, present: bool, purge: bool) -> State:
         other_proxies={k: v for k, v in got.other_proxies.items() if k not in wanted.proxies},
         other_rules=got.other_rules,
     )
+
+
+def as_seen(target: State, got: State) -> State:
+    """The target with the interfaces that the kernel chose for routes without one."""
+    return target._replace(routes={key: _settled(route, got.routes.get(key)) for key, route in target.routes.items()})
 
 
 def _settled(route: Route, there: Route | None) -> Route:

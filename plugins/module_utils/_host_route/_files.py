@@ -25,7 +25,7 @@ SYSCTL = "/etc/sysctl.d/91-routed-fabric-host-routes.conf"
 SERVICE = "fabric-host-routes.service"
 UNIT = f"/etc/systemd/system/{SERVICE}"
 ENABLED = f"/etc/systemd/system/multi-user.target.wants/{SERVICE}"
-# ifupdown2 runs these for every interface that it brings up, in `ifreload` too. (`addon_scripts_support`, on in Debian.)
+# ifupdown2 runs these for every interface that it brings up, in `ifreload` too (`addon_scripts_support`, on in Debian).
 HOOK_DIRECTORY = "/etc/network/if-up.d"
 HOOK = f"{HOOK_DIRECTORY}/fabric-host-routes"
 

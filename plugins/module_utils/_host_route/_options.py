@@ -47,7 +47,7 @@ class Wanted(NamedTuple):
     interfaces: dict[str, str]  # every interface → the first option that names it
 
 
-class _Refused(ValueError):
+class _RefusedError(ValueError):
     """What is wrong with one value; the caller knows its path."""
 
 
@@ -129,7 +129,7 @@ class _Allowed:
         for index, text in enumerate(prefixes or ()):
             try:
                 family, value, length = _prefix(text)
-            except _Refused as exc:
+            except _RefusedError as exc:
                 problems.append(f"allowed_prefixes[{index}]: {exc}")
                 continue
             self._by_length.setdefault((family, length), set()).add(value >> (_bits(family) - length))
@@ -141,7 +141,7 @@ class _Allowed:
             if other == family and other_length <= length and value >> (_bits(family) - other_length) in networks:
                 return
         listed = ", ".join(self._prefixes[:10]) + (", ..." if len(self._prefixes) > 10 else "")
-        raise _Refused(f"{text} is outside of allowed_prefixes ({listed or 'which is empty'})")
+        raise _RefusedError(f"{text} is outside of allowed_prefixes ({listed or 'which is empty'})")
 
 
 class _Reader:
@@ -166,13 +166,13 @@ class _Reader:
             name = "metric"
             metric = self._metric if metric is None else metric
             if not 0 <= metric <= _BOUNDS["metric"][1]:
-                raise _Refused(f"{metric} is not between 0 and {_BOUNDS['metric'][1]}")
+                raise _RefusedError(f"{metric} is not between 0 and {_BOUNDS['metric'][1]}")
             if family == socket.AF_INET6 and metric == 0:
                 metric = IPV6_METRIC
             key = (self._table, destination, metric)
             name = "address"
             if key in self._first:
-                raise _Refused(
+                raise _RefusedError(
                     f"{shown(destination)} with metric {metric} stands here twice, first as {self._first[key]}"
                 )
             self._first[key] = path
@@ -185,19 +185,19 @@ class _Reader:
             else:
                 for name in ("interface", "via", "onlink", "lladdr"):
                     if item.get(name):
-                        raise _Refused(f"a route of type {kind} leads nowhere, so it has no {name}")
+                        raise _RefusedError(f"a route of type {kind} leads nowhere, so it has no {name}")
             name = "source"
             source = ""
             if item.get("source"):
                 source_family, source_value = _address(item["source"])
                 if source_family != family:
-                    raise _Refused(f"{item['source']} and {shown(destination)} are of different families")
+                    raise _RefusedError(f"{item['source']} and {shown(destination)} are of different families")
                 source = _text(source_family, source_value)
             self.wanted.routes[key] = Route(destination, self._table, metric, kind, hops, source)
             name = "lladdr"
             if item.get("lladdr"):
                 self._neighbour(path, item, destination, hops[0])
-        except _Refused as exc:
+        except _RefusedError as exc:
             self.problems.append(f"{path}.{name}: {exc}")
 
     def _hop(self, path: str, item: Mapping[str, Any], destination: str) -> Hop:
@@ -206,35 +206,35 @@ class _Reader:
             family, value = _address(item["via"])
             via = _text(family, value)
             if not interface and family == socket.AF_INET6 and value >> 118 == 0xFE80 >> 6:
-                raise _Refused(f"{via} is a link-local address, so `interface` has to say on which link")
+                raise _RefusedError(f"{via} is a link-local address, so `interface` has to say on which link")
             if family == socket.AF_INET and is_ipv6(destination):
-                raise _Refused(f"{via} is an IPv4 address, which is no next hop for IPv6")
+                raise _RefusedError(f"{via} is an IPv4 address, which is no next hop for IPv6")
         elif not interface:
-            raise _Refused(f"{shown(destination)} needs an interface or a next hop, or a type of its own")
+            raise _RefusedError(f"{shown(destination)} needs an interface or a next hop, or a type of its own")
         if item.get("onlink") and not (interface and via):
-            raise _Refused("onlink is about a next hop on an interface, so it needs both")
+            raise _RefusedError("onlink is about a next hop on an interface, so it needs both")
         if interface:
             self._names(interface, f"{path}.interface", routed=True)
         return Hop(interface, via, bool(item.get("onlink")))
 
     def _neighbour(self, path: str, item: Mapping[str, Any], destination: str, hop: Hop) -> None:
         if not hop.dev:
-            raise _Refused("a neighbour entry needs an interface")
+            raise _RefusedError("a neighbour entry needs an interface")
         address = hop.via or shown(destination)
         if "/" in address:
-            raise _Refused(f"{address} is no host, so it has no neighbour entry; give the next hop as via")
+            raise _RefusedError(f"{address} is no host, so it has no neighbour entry; give the next hop as via")
         lladdr = _lladdr(item["lladdr"])
         key = (address, hop.dev)
         former, first = self.wanted.neighbours.setdefault(key, (lladdr, path))
         if former != lladdr:
-            raise _Refused(f"{lladdr} differs from {former}, which {first} gives to {address}")
+            raise _RefusedError(f"{lladdr} differs from {former}, which {first} gives to {address}")
 
     def proxy_entry(self, path: str, item: Mapping[str, Any]) -> None:
         try:
             family, value = _address(item["address"])
             _unicast(family, value, _bits(family))
             self._allowed.check(family, value, _bits(family), item["address"])
-        except _Refused as exc:
+        except _RefusedError as exc:
             self.problems.append(f"{path}.address: {exc}")
             return
         key = (_text(family, value), item["interface"])
@@ -274,7 +274,7 @@ def _address(text: str) -> tuple[int, int]:
     try:
         return family, int.from_bytes(socket.inet_pton(family, text), "big")
     except (OSError, UnicodeError) as exc:
-        raise _Refused(f"'{text}' is not an address") from exc
+        raise _RefusedError(f"'{text}' is not an address") from exc
 
 
 def _prefix(text: str) -> tuple[int, int, int]:
@@ -284,11 +284,11 @@ def _prefix(text: str) -> tuple[int, int, int]:
     if not slash:
         return family, value, bits
     if not length_text.isdecimal() or not length_text.isascii() or int(length_text) > bits:
-        raise _Refused(f"'{text}' has no length between 0 and {bits}")
+        raise _RefusedError(f"'{text}' has no length between 0 and {bits}")
     length = int(length_text)
     network = value >> (bits - length) << (bits - length)
     if network != value:
-        raise _Refused(f"'{text}' has bits behind its length; the prefix is {_text(family, network)}/{length}")
+        raise _RefusedError(f"'{text}' has bits behind its length; the prefix is {_text(family, network)}/{length}")
     return family, value, length
 
 
@@ -301,14 +301,14 @@ def _unicast(family: int, value: int, length: int) -> None:
     """Raises for what no device has, and for a default route: our tables are looked up before main."""
     text = shown(f"{_text(family, value)}/{length}")
     if length == 0:
-        raise _Refused(f"{text} is a default route, which would hide the main table")
+        raise _RefusedError(f"{text} is a default route, which would hide the main table")
     first = value >> (_bits(family) - 8)
-    multicast = first == 0xFF if family == socket.AF_INET6 else 224 <= first
+    multicast = first == 0xFF if family == socket.AF_INET6 else first >= 224
     loopback = (
         value <= 1 if family == socket.AF_INET6 and length == 128 else family == socket.AF_INET and first in (0, 127)
     )
     if multicast or loopback:
-        raise _Refused(f"{text} is not a unicast address")
+        raise _RefusedError(f"{text} is not a unicast address")
 
 
 def _lladdr(text: str) -> str:
@@ -316,12 +316,12 @@ def _lladdr(text: str) -> str:
     lowered = text.lower().replace("-", ":")
     if _MAC.match(lowered):
         if int(lowered[:2], 16) & 1 or lowered == "00:00:00:00:00:00":
-            raise _Refused(f"{text} is not the address of one device")
+            raise _RefusedError(f"{text} is not the address of one device")
         return lowered
     try:
         return _text(*_address(text))
-    except _Refused as exc:
-        raise _Refused(f"'{text}' is neither a MAC nor the address of a tunnel's end") from exc
+    except _RefusedError as exc:
+        raise _RefusedError(f"'{text}' is neither a MAC nor the address of a tunnel's end") from exc
 
 
 def sysctl_switches(values: Iterable[tuple[str, str]]) -> dict[str, dict[str, bool]]:

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Callable, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.routed.fabric.plugins.module_utils._host_route import _files
 from ansible_collections.routed.fabric.plugins.module_utils._host_route._difference import (
     Change,
     as_options,
+    as_seen,
     describe,
     difference,
     in_batches,
@@ -115,13 +115,14 @@ class HostRoute:
         self._purge: bool = options["purge"]
         self._persist: bool = options["persist"]
         self._check_mode: bool = module.check_mode
-        self._diff: bool = module._diff  # noqa: SLF001 - there is no other way to ask
+        self._diff: bool = module._diff
         if not self._present:
             options["allowed_prefixes"] = None  # what should never have been there can be removed
         if self._gathered:
             options.update(routes=[], proxy=None)
         self._wanted: Wanted = wanted_of(options)
         self._run_command = module.run_command
+        self._warn = module.warn
         self._ip = Ip(lambda argv, data: module.run_command(list(argv), data=data, environ_update={"LC_ALL": "C"}))
         self._sysctl = Sysctl()
         self._files = Files(module.atomic_move, module.tmpdir)
@@ -135,6 +136,8 @@ class HostRoute:
         owned = _files.parse_sysctl(self._files.read(_files.SYSCTL))
         if self._gathered:
             return self._gather(got, owned)
+        if not self._persist:
+            owned = {}
 
         pending = self._refuse(got, marks)
         target = target_of(wanted, got, self._present, self._purge)
@@ -151,7 +154,7 @@ class HostRoute:
         )
         before, after = (
             self._state(got, current),
-            self._state(target, {**current, **{d.path: d.after for d in plan.drifts}}),
+            self._state(as_seen(target, got), {**current, **{d.path: d.after for d in plan.drifts}}),
         )
         if plan and not self._check_mode:
             now = self._apply(plan, target, before, list(sysctl))
@@ -163,7 +166,6 @@ class HostRoute:
             "commands": _commands(plan),
             "pending": pending
             + [f"sysctl {_sysctl.key_of(path)}: its interface does not exist yet" for path in excused],
-            "warnings": pending,
             **({"diff": _diff(before, after, plan.files)} if self._diff else {}),
         }
 
@@ -177,13 +179,13 @@ class HostRoute:
         return state_of(
             self._wanted.protocol,
             self._tables,
-            {
+            routes={
                 family: self._ip.json("-N", option, "route", "show", "table", "all", "proto", protocol)
                 for family, option in families.items()
             },
-            self._ip.json("-N", "neigh", "show", "nud", "permanent"),
-            self._ip.json("-N", "neigh", "show", "proxy"),
-            {family: self._ip.json("-N", option, "rule", "show") for family, option in families.items()},
+            neighbours=self._ip.json("-N", "neigh", "show", "nud", "permanent"),
+            proxies=self._ip.json("-N", "neigh", "show", "proxy"),
+            rules={family: self._ip.json("-N", option, "rule", "show") for family, option in families.items()},
         )
 
     def _gather(self, got: State, owned: dict[str, str]) -> dict[str, Any]:
@@ -205,11 +207,13 @@ class HostRoute:
             found.append(
                 "persist: there is no systemd on this node; set `persist: false` and restore the routes yourself"
             )
+        refuse(found)
         if not self._present:
-            refuse(found)
             return []
         late = missing_interfaces(wanted, self._links, self._other_names)
-        refuse(found + ([] if self._check_mode else late) + collisions(wanted, got))
+        refuse(([] if self._check_mode else late) + collisions(wanted, got))
+        for sentence in late:
+            self._warn(sentence)
         return late
 
     def _sysctl_values(self, owned: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -218,7 +222,7 @@ class HostRoute:
         if not self._present:
             gone = {**owned, **listed} if self._purge else listed
             return dict.fromkeys(gone, "0"), {path: value for path, value in owned.items() if path not in gone}
-        former = dict.fromkeys(owned, "0") if self._purge and self._persist else {}
+        former = dict.fromkeys(owned, "0") if self._purge else {}
         kept = {} if self._purge else owned
         return {**{path: value for path, value in former.items() if self._sysctl.read(path)}, **listed}, {
             **kept,
@@ -245,7 +249,7 @@ class HostRoute:
         return None if os.path.lexists(_files.ENABLED) == wanted else wanted
 
     def _apply(self, plan: _Plan, target: State, former: dict[str, Any], paths: Iterable[str]) -> State:
-        """What answers for others comes last and goes first: without the routes behind it, it answers for everything."""
+        """What answers for others is on last and off first: without the routes behind it, it answers for everything."""
         transaction = Transaction(self._ip, self._sysctl, self._files, self._systemctl)
         try:
             for drift in plan.drifts:
@@ -275,10 +279,10 @@ class HostRoute:
     def _lost(self, refused: dict[str, str], former: dict[str, Any], paths: Iterable[str]) -> list[str]:
         """What differs from the former state after an undo, and why files could not be put back."""
         now = self._state(self._read(), {path: self._sysctl.read(path) for path in paths})
-        was, is_now = _lines(former), _lines(now)
+        was, is_now = dict.fromkeys(_lines(former)), dict.fromkeys(_lines(now))
         return [
-            *(f"'{line}' is missing" for line in was if line not in set(is_now)),
-            *(f"'{line}' is new" for line in is_now if line not in set(was)),
+            *(f"'{line}' is missing" for line in was if line not in is_now),
+            *(f"'{line}' is new" for line in is_now if line not in was),
             *(f"{name}: {words}" for name, words in refused.items() if name.startswith("file ")),
         ]
 

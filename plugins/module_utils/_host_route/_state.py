@@ -68,6 +68,7 @@ def shown(destination: str) -> str:
 def state_of(
     protocol: int,
     tables: Iterable[int],
+    *,
     routes: Mapping[str, Iterable[Mapping[str, Any]]],
     neighbours: Iterable[Mapping[str, Any]],
     proxies: Iterable[Mapping[str, Any]],
@@ -118,7 +119,8 @@ def _route(family: str, entry: Mapping[str, Any]) -> Route:
     hops: tuple[Hop, ...] = ()
     if kind == "unicast":
         hops = tuple(_hop(hop) for hop in entry.get("nexthops", [entry]))
-    return Route(text, int(entry["table"]), int(entry.get("metric", 0)), kind, hops, entry.get("prefsrc", ""))
+    table = int(entry.get("table", MAIN_TABLE))  # of all tables, `ip` does not name main
+    return Route(text, table, int(entry.get("metric", 0)), kind, hops, entry.get("prefsrc", ""))
 
 
 def _hop(entry: Mapping[str, Any]) -> Hop:
