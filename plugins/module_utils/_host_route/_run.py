@@ -170,7 +170,7 @@ class HostRoute:
         }
 
     def _read(self) -> State:
-        """One dump a kind. The kernel itself filters by protocol, so a full table in main costs nothing."""
+        """One dump a kind. The kernel itself filters by protocol, so a full table in main costs little."""
         protocol = str(self._wanted.protocol)
         links = self._ip.json("link", "show")
         self._links = {link["ifname"]: "UP" in link.get("flags", ()) for link in links}

@@ -257,15 +257,16 @@ def test_another_table(router: Any) -> None:
         (
             {"address": "203.0.113.79", "interface": "br0"},
             (
-                "`ip route add 203.0.113.79/32 dev br0 proto 211 table 101 metric 11` was refused: RTNETLINK answers: File "
-                "exists (a route of another protocol has this prefix and metric); everything is as it was before"
+                "`ip route add 203.0.113.79/32 dev br0 proto 211 table 101 metric 11` was refused: RTNETLINK answers: "
+                "File exists (a route of another protocol has this prefix and metric); everything is as it was before"
             ),
         ),
         (
             {"address": "2001:db8:100::77", "interface": "br0"},
             (
-                "`ip route add 2001:db8:100::77/128 dev br0 proto 211 table 101 metric 11` was refused: RTNETLINK answers: "
-                "File exists (a route of another protocol has this prefix and metric); everything is as it was before"
+                "`ip route add 2001:db8:100::77/128 dev br0 proto 211 table 101 metric 11` was refused: "
+                "RTNETLINK answers: File exists (a route of another protocol has this prefix and metric); "
+                "everything is as it was before"
             ),
         ),
     ],
