@@ -88,8 +88,8 @@ def test_too_many_segments_for_one_bridge() -> None:
     with pytest.raises(IpError) as caught:
         wanted_overlay(options(**SINGLE, segments=[segment(vni=n, vlan=(n - 1) % 4094 + 1) for n in range(1, 4096)]))
     assert str(caught.value) == (
-        "segments: 4095 are more than the 4094 VLANs of one VLAN-aware bridge; use `form: per_vni`, or fewer segments on "
-        "this node"
+        "segments: 4095 are more than the 4094 VLANs of one VLAN-aware bridge; use `form: per_vni`, or fewer segments "
+        "on this node"
     )
 
 
