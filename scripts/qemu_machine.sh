@@ -76,6 +76,7 @@ cp "$work/packages/boot/vmlinuz-$kernel" "$work/result/vmlinuz"
 # The disk: the twin's root file system with the modules over it, without a copy of either.
 mkdir -p "$work/upper/usr/lib/modules" "$work/work" "$work/merged"
 cp -a "$modules" "$work/upper/usr/lib/modules/$kernel"
+# shellcheck disable=SC2016  # for the inner shell
 unshare -m sh -euc '
     mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/merged"
     chroot "$2/merged" depmod -a "$3"

@@ -156,7 +156,7 @@ def test_changes_under_a_running_guest(machine: Any) -> None:
         assert not machine.call(options)["changed"], name
         if name != "gateway_mac":  # a bridge keeps its MAC address, which its neighbours remember
             assert machine.call(OPTIONS)["changed"], name
-        assert not machine.call(OPTIONS)["changed"], name
+    assert not machine.call(OPTIONS)["changed"]
     assert links(machine)["tap100i0"]["ifindex"] == before["tap100i0"]["ifindex"]
 
 
