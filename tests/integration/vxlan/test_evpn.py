@@ -186,7 +186,6 @@ def test_many_segments(tmp_path: Path) -> None:
         ip_commands(result)
         until("no VNI in FRR", lambda: known(vtep) == 0, 60)
         assert vtep.pids() == pids
-        assert "unresponsive" not in vtep.run("cat /var/log/frr/*.log 2>/dev/null || true")
 
         plain_create = plain(vtep, create_commands)
         until("all VNIs in FRR", lambda: known(vtep) == COUNT, 60)
