@@ -15,6 +15,7 @@ from .errors import FabricError, Path, Problems
 from .model import Fabric, Node
 from .numbers import NAME_PREFIX
 from .plan import groups as plan_groups
+from .plan import guests as plan_guests
 from .plan import policy
 from .plan.bgp import frr_config, uses_bfd
 from .plan.propagation import Reach, simulate
@@ -56,12 +57,18 @@ def plan(data: Any, twin: bool = False, duplicates: Iterable[Path] = ()) -> Plan
         fabric = twin_fabric(fabric)
         live = sessions(fabric)
         reach = simulate(fabric, live)
+    nodes = {
+        n.name: _fabric_node(fabric, n, live[n.name], reach, declared=declared.nodes[n.name], twin=twin)
+        for n in fabric.nodes.values()
+    }
+    common = plan_guests.everywhere(fabric)
+    for n in fabric.nodes.values():
+        guests = plan_guests.guests(fabric, n, common)
+        if guests is not None:
+            nodes[n.name]["guests"] = guests
     return Plan(
         name=fabric.name,
-        nodes={
-            n.name: _fabric_node(fabric, n, live[n.name], reach, declared=declared.nodes[n.name], twin=twin)
-            for n in fabric.nodes.values()
-        },
+        nodes=nodes,
         groups=plan_groups.groups(fabric),
         links=twin_links(fabric),
         containers={name: container_name(fabric.name, name) for name in fabric.nodes},
