@@ -38,6 +38,8 @@ class Plan:
     links: list[dict[str, Any]]
     containers: dict[str, str]
     """Node to the name of its container in the twin."""
+    guests: dict[str, dict[str, Any]]
+    """Guest to everything that the file says about it."""
 
 
 def read_fabric(data: Any) -> Fabric:
@@ -57,21 +59,16 @@ def plan(data: Any, twin: bool = False, duplicates: Iterable[Path] = ()) -> Plan
         fabric = twin_fabric(fabric)
         live = sessions(fabric)
         reach = simulate(fabric, live)
-    nodes = {
-        n.name: _fabric_node(fabric, n, live[n.name], reach, declared=declared.nodes[n.name], twin=twin)
-        for n in fabric.nodes.values()
-    }
-    common = plan_guests.everywhere(fabric)
-    for n in fabric.nodes.values():
-        guests = plan_guests.guests(fabric, n, common)
-        if guests is not None:
-            nodes[n.name]["guests"] = guests
     return Plan(
         name=fabric.name,
-        nodes=nodes,
+        nodes={
+            n.name: _fabric_node(fabric, n, live[n.name], reach, declared=declared.nodes[n.name], twin=twin)
+            for n in fabric.nodes.values()
+        },
         groups=plan_groups.groups(fabric),
         links=twin_links(fabric),
         containers={name: container_name(fabric.name, name) for name in fabric.nodes},
+        guests={guest.name: plan_guests.described(guest) for guest in fabric.guests},
     )
 
 
@@ -148,6 +145,7 @@ def _fabric_node(
             "name_prefix": NAME_PREFIX,
             "config": frr_config(fabric, node, live),
         },
+        "guests": plan_guests.guests(fabric, node),
         "verify": verify(fabric, node, live, reach, twin),
         "twin": {
             "release": node.release,

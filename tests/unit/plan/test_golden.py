@@ -26,6 +26,7 @@ def test_example(example, twin, expected):
         "groups": result.groups,
         "links": result.links,
         "containers": result.containers,
+        "guests": result.guests,
     }
     name = f"{example}-twin.json" if twin else f"{example}.json"
     expected(HERE / "golden" / name, json.dumps(everything, indent=1) + "\n")

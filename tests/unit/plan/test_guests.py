@@ -50,13 +50,14 @@ class TestWhere:
 
     def test_prefixes_alone_are_enough_where_proxmox_knows_the_addresses(self):
         result = plan(example(guests={}, guest_sources=["ipfilter"]))
-        assert result.nodes["pve1"]["guests"]["list"] == []
+        assert result.guests == {}
         assert result.nodes["pve1"]["guests"]["agent"]["sources"] == ["ipfilter"]
+        assert "list" not in result.nodes["pve1"]["guests"]
         assert "dhcp" not in result.nodes["pve1"]["guests"]
 
-    def test_every_node_has_the_same_list_bridge_and_addresses(self, planned):
+    def test_every_node_has_the_same_bridge_with_the_same_addresses(self, planned):
         nodes = [planned.nodes[n]["guests"] for n in ("pve1", "pve2", "pve3")]
-        for key in ("bridge", "list", "sysctl", "dhcp"):
+        for key in ("bridge", "sysctl", "dhcp"):
             assert nodes[0][key] == nodes[1][key] == nodes[2][key]
 
 
@@ -187,20 +188,21 @@ class TestForwarding:
 class TestValues:
     def test_what_is_written_in_other_ways_becomes_one(self):
         guest = {"vmid": 130, "mac": "52-02-45-76-D2-35", "addresses": ["2001:DB8:1000:0::80"]}
-        assert plan(example(guests={"web01": guest})).nodes["pve1"]["guests"]["list"] == [
-            {
-                "name": "web01",
-                "vmid": 130,
-                "mac": "52:02:45:76:d2:35",
-                "addresses": ["2001:db8:1000::80"],
-                "prefixes": [],
-            }
-        ]
+        assert plan(example(guests={"web01": guest})).guests["web01"] == {
+            "name": "web01",
+            "vmid": 130,
+            "mac": "52:02:45:76:d2:35",
+            "addresses": ["2001:db8:1000::80"],
+            "prefixes": [],
+            "nameservers": [],
+            "interface": "ens18",
+            "dhcp": False,
+        }
 
     def test_two_interfaces_of_one_guest(self):
         one = {"vmid": 130, "mac": "52:02:45:76:d2:35", "addresses": ["203.0.113.1"]}
         two = {"vmid": 130, "mac": "52:02:45:76:d2:36", "addresses": ["203.0.113.2"]}
-        assert len(plan(example(guests={"a": one, "b": two})).nodes["pve1"]["guests"]["list"]) == 2
+        assert len(plan(example(guests={"a": one, "b": two})).guests) == 2
 
     def test_a_guest_may_have_an_address_in_its_own_prefix(self):
         guest = {
@@ -238,7 +240,7 @@ class TestThousands:
     def test_four_thousand_guests_take_seconds(self):
         begun = time.process_time()
         result = plan(self.many(4000))
-        assert len(result.nodes["pve1"]["guests"]["list"]) == 4000
+        assert len(result.guests) == 4000
         assert time.process_time() - begun < 15  # one second on an idle machine; comparing each with each takes minutes
 
     def test_thousands_of_mistakes_are_all_reported(self):

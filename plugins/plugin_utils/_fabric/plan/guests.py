@@ -39,21 +39,35 @@ _MATCH = {"ipv4": "ip_prefix_list", "ipv6": "ipv6_prefix_list"}
 _TABLE_DIRECT = {"trixie": True, "bookworm": False}
 
 
-def everywhere(fabric: Fabric) -> dict[str, Any]:
-    """The part of `fabric_node.guests` that is the same on every node: made once, since there can be thousands."""
-    dhcp = guest_dhcp.dnsmasq(fabric)
-    return {"list": [_entry(guest) for guest in fabric.guests], **({"dhcp": dhcp} if dhcp else {})}
+def guests(fabric: Fabric, node: Node) -> dict[str, Any] | None:
+    """`fabric_node.guests`, or None on a node without guests.
 
-
-def guests(fabric: Fabric, node: Node, common: dict[str, Any]) -> dict[str, Any] | None:
-    """`fabric_node.guests`, or None on a node without guests. *common* comes from :func:`everywhere`."""
+    The list of guests is not in it: there can be thousands, and Ansible copies every variable of every host. It is a
+    variable of the fabric, see :func:`described`.
+    """
     if not fabric.has_guests(node):
         return None
+    dhcp = guest_dhcp.dnsmasq(fabric)
     return {
         "bridge": dict(GUEST_BRIDGE),
         "sysctl": _sysctl(GUEST_BRIDGE["name"]),
         "agent": _agent(fabric, node),
-        **common,
+        **({"dhcp": dhcp} if dhcp else {}),
+    }
+
+
+def described(guest: Guest) -> dict[str, Any]:
+    """Everything about a guest: for the agents' list the files of its own side, and the twin."""
+    return {
+        "name": guest.name,
+        "vmid": guest.vmid,
+        "mac": guest.mac,
+        "addresses": list(guest.addresses),
+        "prefixes": list(guest.prefixes),
+        "nameservers": list(guest.nameservers),
+        "interface": guest.interface,
+        "dhcp": guest.dhcp,
+        **({"node": guest.node} if guest.node else {}),
     }
 
 
@@ -80,16 +94,6 @@ def _sysctl(bridge: str) -> dict[str, str]:
         f"net.ipv4.conf.{bridge}.proxy_arp": "0",
         f"net.ipv4.conf.{bridge}.proxy_arp_pvlan": "0",
         f"net.ipv6.conf.{bridge}.proxy_ndp": "0",
-    }
-
-
-def _entry(guest: Guest) -> dict[str, Any]:
-    return {
-        "name": guest.name,
-        "vmid": guest.vmid,
-        "mac": guest.mac,
-        "addresses": list(guest.addresses),
-        "prefixes": list(guest.prefixes),
     }
 
 
