@@ -17,6 +17,7 @@ from .errors import Path, Problems
 from .links import read_links
 from .model import Bfd, Fabric, Node, Pools, Underlay
 from .numbers import BFD_DEFAULT, BFD_TWIN, MTU_DEFAULT, RESERVED_ASNS
+from .proxmox import read_proxmox
 from .upstreams import read_rules, read_upstreams
 
 # After these nobody knows where a link would have gone.
@@ -45,7 +46,8 @@ def build(data: dict[str, Any], problems: Problems) -> Fabric:
     upstreams = read_upstreams(data.get("upstreams") or {}, fabric, links, problems)
     _check_isolated(nodes, raw_nodes, links, problems)
     _check_guest_prefixes(fabric, problems)
-    return Fabric(**{**fabric.__dict__, "links": links, "upstreams": upstreams})
+    fabric = Fabric(**{**fabric.__dict__, "links": links, "upstreams": upstreams})
+    return Fabric(**{**fabric.__dict__, "proxmox": read_proxmox(data.get("proxmox") or {}, fabric, problems)})
 
 
 def _read_pools(raw: dict[str, Any]) -> Pools:

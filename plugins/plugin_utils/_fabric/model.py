@@ -103,6 +103,26 @@ class Upstream:
 
 
 @dataclass(frozen=True)
+class ProxmoxCluster:
+    name: str
+    """Empty: Proxmox nodes of no declared cluster, which may belong to one that was made by hand."""
+    nodes: tuple[str, ...]
+    links: tuple[str, ...]
+    """Families; link 0 first."""
+    migration: str
+    networks: dict[str, str]
+    """Family to a prefix in which each node has its loopback and no other address."""
+
+
+@dataclass(frozen=True)
+class Proxmox:
+    clusters: tuple[ProxmoxCluster, ...] = ()
+    management: tuple[str, ...] = ()
+    repository: str = "none"
+    install: bool = False
+
+
+@dataclass(frozen=True)
 class Fabric:
     name: str
     domain: str | None
@@ -112,6 +132,7 @@ class Fabric:
     links: tuple[Link, ...]
     upstreams: tuple[Upstream, ...]
     guest_prefixes: tuple[str, ...]
+    proxmox: Proxmox = field(default_factory=Proxmox)
 
     @property
     def families(self) -> tuple[str, ...]:

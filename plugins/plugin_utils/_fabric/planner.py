@@ -18,6 +18,7 @@ from .plan import groups as plan_groups
 from .plan import policy
 from .plan.bgp import frr_config, uses_bfd
 from .plan.propagation import Reach, simulate
+from .plan.proxmox import proxmox
 from .plan.sessions import Session, sessions
 from .plan.twin import container_name, twin_fabric, twin_interface, twin_links
 from .plan.underlay import loopback, underlay
@@ -141,6 +142,7 @@ def _fabric_node(
             "name_prefix": NAME_PREFIX,
             "config": frr_config(fabric, node, live),
         },
+        "proxmox": proxmox(fabric, node, finished_underlay["interfaces"]),
         "verify": verify(fabric, node, live, reach, twin),
         "twin": {
             "release": node.release,

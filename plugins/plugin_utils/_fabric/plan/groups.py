@@ -12,8 +12,10 @@ from ..model import Fabric
 
 
 def groups(fabric: Fabric) -> dict[str, list[str]]:
-    """Group to its nodes. `fabric`, `fabric_managed` and `fabric_unmanaged` are always there."""
+    """Group to its nodes. `fabric`, `fabric_managed`, `fabric_unmanaged` and `function_proxmox` are always there."""
     found: dict[str, list[str]] = {"fabric": list(fabric.nodes), "fabric_managed": [], "fabric_unmanaged": []}
+    # named by a playbook, and ansible-core warns where a group does not exist
+    found["function_proxmox"] = []
     for node in fabric.nodes.values():
         names = ["fabric_managed" if node.managed else "fabric_unmanaged"]
         names += [f"function_{function}" for function in node.functions]
