@@ -173,7 +173,7 @@ RULES: dict[str, tuple[str, str]] = {
         "Give all nodes of the cluster an IPv4 loopback, or all an IPv6 one",
     ),
     "cluster_network": (
-        "the network for migrations has to contain only the loopbacks of {nodes}, but {address} of {where} is in {prefix}",
+        "the network for migrations takes the loopbacks of {nodes} alone, but {prefix} has {address} of {where}, too",
         "Use another address there, or loopbacks that lie closer together",
     ),
     # prefixes
