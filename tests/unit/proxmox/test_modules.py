@@ -107,8 +107,8 @@ class TestNode:
         assert done["proxmox"] is False
         assert module.warnings == [
             (
-                "Proxmox VE does not run on pve1 (no /etc/pve/.version): the migration network and the firewall's objects "
-                "are left to a later run"
+                "Proxmox VE does not run on pve1 (no /etc/pve/.version): the migration network and the firewall's "
+                "objects are left to a later run"
             )
         ]
         assert not (root / "etc/pve/firewall").exists()
@@ -239,8 +239,8 @@ class TestNode:
             ({"start_order": {"deadline_s": 9, "peers": [""]}}, "start_order.peers[0]: '' is not an IP address"),
             (
                 {"cluster": {"name": "a-name-too-long-", "nodes": []}},
-                "cluster.name: 'a-name-too-long-' is not 1 to 15 letters, digits and hyphens, "
-                "which is what pvecm takes",
+                "cluster.name: 'a-name-too-long-' is not 1 to 15 letters, digits and hyphens, which is what pvecm "  # noqa: ISC004
+                "takes",
             ),
             ({"cluster": {"name": "a", "nodes": [{}]}}, "cluster.nodes[0].name: is missing"),
             (
