@@ -225,8 +225,12 @@ def _blocks(text: str) -> list[_Block]:
         if words and words[0] in ("iface", "mapping", "template"):
             while end < len(lines) and not _KEYWORD.match(lines[end].lstrip()):
                 end += 1
-            while _is_loose(lines[end - 1]):  # what stands after the last option is not of the stanza
+            following = end
+            while _is_loose(lines[end - 1]):
                 end -= 1
+            # Proxmox takes a comment without an empty line before it as the stanza's own.
+            while end < following and lines[end].strip():
+                end += 1
         piece = "".join(lines[start:end])
         if words[:1] == ["iface"] and len(words) > 1:
             blocks.append(_Block(piece, iface=_iface(words, lines[start + 1 : end])))

@@ -84,6 +84,14 @@ def overlap(a: str, b: str) -> bool:
     return contains(a, b) or contains(b, a)
 
 
+def spanning(values: list[str]) -> str:
+    """The smallest prefix that contains all these addresses, which are of one family."""
+    netaddr = _netaddr()
+    if len(values) == 1:
+        return host_prefix(values[0])
+    return str(netaddr.spanning_cidr(values))
+
+
 def from_pool(pool: str, index: int) -> str | None:
     """The address pool[index], None where the pool ends before it."""
     network = _netaddr().IPNetwork(pool)

@@ -19,6 +19,7 @@ from .guests import read_guests
 from .links import read_links
 from .model import Bfd, Fabric, Node, Pools, Underlay
 from .numbers import BFD_DEFAULT, BFD_TWIN, MTU_DEFAULT, RESERVED_ASNS
+from .proxmox import read_proxmox
 from .upstreams import read_rules, read_upstreams
 
 # After these nobody knows where a link would have gone.
@@ -48,6 +49,7 @@ def build(data: dict[str, Any], problems: Problems) -> Fabric:
     upstreams = read_upstreams(data.get("upstreams") or {}, fabric, links, problems)
     _check_isolated(nodes, raw_nodes, links, problems)
     fabric = replace(fabric, links=links, upstreams=upstreams)
+    fabric = replace(fabric, proxmox=read_proxmox(data.get("proxmox") or {}, fabric, problems))
     return replace(fabric, guests=read_guests(data, fabric, problems))
 
 

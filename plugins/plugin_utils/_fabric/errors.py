@@ -202,6 +202,29 @@ RULES: dict[str, tuple[str, str]] = {
         "'{interface}' of node '{node}' is the name of a device that is made for its guests",
         "Rename the interface",
     ),
+    # proxmox
+    "cluster_unknown_node": ("no node '{node}'", "Use one of {known}"),
+    "cluster_not_proxmox": (
+        "node '{node}' is not a Proxmox node",
+        "Add proxmox to nodes.{node}.functions, or take it out here",
+    ),
+    "cluster_unmanaged": (
+        "node '{node}' is not managed",
+        "Take it out here, or set 'managed: true': joining a cluster is a change to the node",
+    ),
+    "cluster_two": ("node '{node}' is in cluster '{other}' as well", "Take it out of one of the two"),
+    "cluster_link_family": (
+        "node '{node}' has no {family} loopback, over which link {number} would run",
+        "Take {key} out of the links, or add a pool or pin {loopback}",
+    ),
+    "cluster_no_family": (
+        "'{node}' and '{other}' have no loopbacks of one family",
+        "Give all nodes of the cluster an IPv4 loopback, or all an IPv6 one",
+    ),
+    "cluster_network": (
+        "the network for migrations takes the loopbacks of {nodes} alone, but {prefix} has {address} of {where}, too",
+        "Use another address there, or loopbacks that lie closer together",
+    ),
     # prefixes
     "guest_overlaps_pool": ("{prefix} overlaps {pool} {range}", "Guests and nodes need prefixes of their own"),
     "prefix_bounds": (

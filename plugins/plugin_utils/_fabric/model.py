@@ -120,6 +120,26 @@ class Guest:
 
 
 @dataclass(frozen=True)
+class ProxmoxCluster:
+    name: str
+    """Empty: Proxmox nodes of no declared cluster, which may belong to one that was made by hand."""
+    nodes: tuple[str, ...]
+    links: tuple[str, ...]
+    """Families; link 0 first."""
+    migration: str
+    networks: dict[str, str]
+    """Family to a prefix in which each node has its loopback and no other address."""
+
+
+@dataclass(frozen=True)
+class Proxmox:
+    clusters: tuple[ProxmoxCluster, ...] = ()
+    management: tuple[str, ...] = ()
+    repository: str = "none"
+    install: bool = False
+
+
+@dataclass(frozen=True)
 class Fabric:
     name: str
     domain: str | None
@@ -131,6 +151,7 @@ class Fabric:
     guest_prefixes: tuple[str, ...]
     guests: tuple[Guest, ...] = ()
     guest_sources: tuple[str, ...] = ("fabric",)
+    proxmox: Proxmox = field(default_factory=Proxmox)
 
     def has_guests(self, node: Node) -> bool:
         """Whether guests with addresses of their own run on *node*."""

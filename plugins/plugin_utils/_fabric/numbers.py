@@ -73,6 +73,9 @@ MAXIMUM_PATHS = 64
 RA_INTERVAL_MS = 10000
 MTU_DEFAULT = 1500
 
+# How long a booting Proxmox node holds corosync and pmxcfs back for the fabric's routes; then it goes on without.
+FABRIC_ONLINE_S = 60
+
 # Neighbour table: room for a /20 of guests and the fabric.
 NEIGHBOUR_LIMITS = {"gc_thresh1": 4096, "gc_thresh2": 16384, "gc_thresh3": 32768}
 

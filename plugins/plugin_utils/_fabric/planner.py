@@ -19,6 +19,7 @@ from .plan import guests as plan_guests
 from .plan import policy
 from .plan.bgp import frr_config, uses_bfd
 from .plan.propagation import Reach, simulate
+from .plan.proxmox import proxmox
 from .plan.sessions import Session, sessions
 from .plan.twin import container_name, twin_fabric, twin_interface, twin_links
 from .plan.underlay import loopback, underlay
@@ -146,6 +147,7 @@ def _fabric_node(
             "config": frr_config(fabric, node, live),
         },
         "guests": plan_guests.guests(fabric, node),
+        "proxmox": proxmox(fabric, node, finished_underlay["interfaces"]),
         "verify": verify(fabric, node, live, reach, twin),
         "twin": {
             "release": node.release,

@@ -105,6 +105,16 @@ def test_a_stanza_that_differs_is_replaced_where_it_stands() -> None:
     )
 
 
+def test_a_comment_below_a_stanza_is_its_own() -> None:
+    text = "iface x inet manual\n#uplink\n\n# loose\n"
+    made = interfaces_file.with_interface(text, "vmbr1", VMBR1)
+    assert made == f"iface x inet manual\n#uplink\n\nauto vmbr1\n{RENDERED}\n# loose\n"
+    assert interfaces_file.with_interface(text, "x", [], auto=False) == "\n# loose\n"
+    static = [Iface("x", "inet", "static", (("address", "192.0.2.1/32"),))]
+    changed = interfaces_file.with_interface(text, "x", static, auto=False)
+    assert changed == "iface x inet static\n\taddress 192.0.2.1/32\n#uplink\n\n# loose\n"
+
+
 def test_without_auto() -> None:
     nic = [Iface("eno2", "inet", "manual")]
     assert interfaces_file.with_interface("", "eno2", nic, auto=False) == "iface eno2 inet manual\n"
