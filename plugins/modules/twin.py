@@ -84,6 +84,11 @@ options:
         description: Whether the node runs. Without power it keeps its file system and its links.
         type: bool
         default: true
+      shared:
+        description:
+          - Where the node sees a directory that it has in common with the twin's other nodes that give this option.
+          - The directory is kept over reboots of nodes, and goes with the twin.
+        type: str
   links:
     description:
       - The links between O(nodes). Links of the twin that are not listed are removed.
@@ -243,6 +248,7 @@ ARGUMENTS: dict[str, Any] = {
             "image": {"type": "str"},
             "hostname": {"type": "str"},
             "powered": {"type": "bool", "default": True},
+            "shared": {"type": "str"},
         },
         "mutually_exclusive": [("release", "image")],
     },
