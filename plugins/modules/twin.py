@@ -75,7 +75,7 @@ options:
       image:
         description:
           - An image of your own instead. It must start systemd and have iproute2, nftables and Python.
-          - A node whose image has been built anew since is made anew.
+          - A node whose image has been built anew since is made anew, unless O(nodes) is left out.
         type: str
       hostname:
         description: The host name. The node's name by default.
@@ -297,7 +297,7 @@ def run(options: dict[str, Any], check: bool) -> dict[str, Any]:
         if twin is None:
             result: dict[str, Any] = lifecycle.absent()
         else:
-            result = lifecycle.present(twin, options["reboot"], options["timeout"])
+            result = lifecycle.present(twin, options["reboot"], options["timeout"], keep_builds=options["nodes"] is None)
     return result
 
 

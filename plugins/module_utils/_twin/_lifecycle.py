@@ -31,14 +31,16 @@ class Lifecycle:
         self.podman = podman
         self.check = check
 
-    def present(self, twin: Twin, reboot: Iterable[str] = (), timeout_s: float = 120) -> dict[str, Any]:
+    def present(
+        self, twin: Twin, reboot: Iterable[str] = (), timeout_s: float = 120, keep_builds: bool = False
+    ) -> dict[str, Any]:
         everything = self.podman.containers()
         errors = foreign(self.fabric, twin.nodes, everything)
         if errors:
             raise TwinError("; ".join(errors))
         got = self._containers(everything)
         image_ids = self._image_ids(twin)
-        todo = steps(twin, got, image_ids, list(reboot), self.podman.host.container_options)
+        todo = steps(twin, got, image_ids, list(reboot), self.podman.host.container_options, keep_builds)
         before = self._describe(twin, got)
         changes = self._link_changes(twin, got)
         wrong = self._faults(twin, {name: entry.pid for name, entry in got.items() if entry.running})

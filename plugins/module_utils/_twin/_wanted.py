@@ -132,17 +132,20 @@ def steps(
     image_ids: Mapping[str, str],
     reboot: Sequence[str],
     options: Sequence[str],
+    keep_builds: bool = False,
 ) -> Steps:
-    """The difference between the containers that are there and the nodes that are wanted."""
+    """The difference between the containers that are there and the nodes that are wanted.
+
+    `keep_builds`: an image that was built anew meanwhile is no reason to make a node anew.
+    """
     result = Steps([], [], [], [], [])
     for name in sorted(got):
         if name not in twin.nodes:
             result.remove.append(name)
     for name, node in sorted(twin.nodes.items()):
         container = got.get(name)
-        if container is not None and (
-            container.image_id != image_ids[node.image] or container.specification != node.specification(options)
-        ):
+        rebuilt = container is not None and not keep_builds and container.image_id != image_ids[node.image]
+        if container is not None and (rebuilt or container.specification != node.specification(options)):
             result.remove.append(name)
             container = None
         if container is None:
