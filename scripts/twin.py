@@ -190,10 +190,11 @@ def up(options: argparse.Namespace) -> int:
         return f"{len(nodes)} nodes"
 
     def images() -> str:
-        releases = sorted({node["twin"]["release"] for node in nodes.values()})
-        for release in releases:
-            run.command([str(ROOT / "scripts" / "twin_image.sh"), release])
-        return ", ".join(releases)
+        kinds = sorted({(node["twin"]["release"], node["twin"].get("flavour", "")) for node in nodes.values()})
+        for release, flavour in kinds:
+            options = ["--flavour", flavour] if flavour else []
+            run.command([str(ROOT / "scripts" / "twin_image.sh"), *options, release])
+        return ", ".join("-".join(filter(None, kind)) for kind in kinds)
 
     def site() -> str:
         counts = report.recap(run.playbook("site"))

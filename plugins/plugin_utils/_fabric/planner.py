@@ -21,7 +21,7 @@ from .plan.bgp import frr_config, uses_bfd
 from .plan.propagation import Reach, simulate
 from .plan.proxmox import proxmox
 from .plan.sessions import Session, sessions
-from .plan.twin import container_name, twin_fabric, twin_interface, twin_links
+from .plan.twin import container_name, twin_container, twin_fabric, twin_image, twin_interface, twin_links
 from .plan.underlay import loopback, underlay
 from .plan.verify import verify
 from .schemas import schema
@@ -150,7 +150,8 @@ def _fabric_node(
         "proxmox": proxmox(fabric, node, finished_underlay["interfaces"]),
         "verify": verify(fabric, node, live, reach, twin),
         "twin": {
-            "release": node.release,
+            **twin_image(fabric, node),
+            "container": twin_container(fabric, node),
             "interfaces": [
                 twin_interface(i["name"]) for i in finished_underlay["interfaces"] if i["kind"] != "upstream"
             ],

@@ -11,7 +11,11 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from ..model import End, Fabric, Link
+from ..model import End, Fabric, Link, Node
+
+IMAGE = "localhost/fabric-twin"
+PVESIM_FLAVOUR = "proxmox"
+PVESIM_DIRECTORY = "/run/pvesim"
 
 
 def twin_interface(name: str) -> str:
@@ -50,6 +54,25 @@ def twin_links(fabric: Fabric) -> list[dict[str, Any]]:
         }
         for link in fabric.links
     ]
+
+
+def needs_pvesim(fabric: Fabric, node: Node) -> bool:
+    """Whether the node's container has the stand-in for Proxmox, QEMU and what guests boot."""
+    return "proxmox" in node.functions and bool(fabric.guest_prefixes)
+
+
+def twin_image(fabric: Fabric, node: Node) -> dict[str, str]:
+    """What the node is made of: `scripts/twin_image.sh [--flavour FLAVOUR] RELEASE`."""
+    flavour = {"flavour": PVESIM_FLAVOUR} if needs_pvesim(fabric, node) else {}
+    return {"release": node.release, **flavour}
+
+
+def twin_container(fabric: Fabric, node: Node) -> dict[str, str]:
+    """The node as the module `twin` takes it."""
+    if needs_pvesim(fabric, node):
+        image = f"{IMAGE}:{node.release}-{PVESIM_FLAVOUR}"
+        return {"name": node.name, "image": image, "shared": PVESIM_DIRECTORY}
+    return {"name": node.name, "release": node.release}
 
 
 def container_name(fabric: str, node: str) -> str:
