@@ -297,7 +297,9 @@ def run(options: dict[str, Any], check: bool) -> dict[str, Any]:
         if twin is None:
             result: dict[str, Any] = lifecycle.absent()
         else:
-            result = lifecycle.present(twin, options["reboot"], options["timeout"], keep_builds=options["nodes"] is None)
+            result = lifecycle.present(
+                twin, options["reboot"], options["timeout"], keep_builds=options["nodes"] is None
+            )
     return result
 
 

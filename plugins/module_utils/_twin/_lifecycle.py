@@ -40,7 +40,7 @@ class Lifecycle:
             raise TwinError("; ".join(errors))
         got = self._containers(everything)
         image_ids = self._image_ids(twin)
-        todo = steps(twin, got, image_ids, list(reboot), self.podman.host.container_options, keep_builds)
+        todo = steps(twin, got, image_ids, list(reboot), self.podman.host.container_options, keep_builds=keep_builds)
         before = self._describe(twin, got)
         changes = self._link_changes(twin, got)
         wrong = self._faults(twin, {name: entry.pid for name, entry in got.items() if entry.running})

@@ -132,6 +132,7 @@ def steps(
     image_ids: Mapping[str, str],
     reboot: Sequence[str],
     options: Sequence[str],
+    *,
     keep_builds: bool = False,
 ) -> Steps:
     """The difference between the containers that are there and the nodes that are wanted.

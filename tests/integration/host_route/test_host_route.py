@@ -445,3 +445,57 @@ def test_ten_thousand_routes(router: Any) -> None:
     print({name: round(value, 2) for name, value in seconds.items()})
     for name, value in seconds.items():
         record("hosts", f"host_route 10 000 routes {name} {router.release}", f"{value:.1f} s", 1, "one call, whole")
+
+
+def test_one_subnet_on_two_ports(machine: Any) -> None:
+    """What proxy ARP and NDP are for: two devices believe to be on one link; addresses that nobody has stay silent."""
+    machine.shell(
+        "ip netns add d1; ip netns add d2; ip link set dev up0 up; ip link set dev up1 up;"
+        "ip link set dev far0 netns d1; ip link set dev far1 netns d2;"
+        "ip -n d1 addr add 20.0.0.1/24 dev far0; ip -n d2 addr add 20.0.0.2/24 dev far1;"
+        "ip -n d1 addr add 2001:db8:20::1/64 dev far0 nodad; ip -n d2 addr add 2001:db8:20::2/64 dev far1 nodad;"
+        "ip -n d1 link set dev far0 up; ip -n d2 link set dev far1 up;"
+        "sysctl -q net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1;"
+        # With a default route, proxy ARP would answer for everything.
+        "ip route add default via 192.0.2.1 dev up1 onlink"
+    )
+    macs = {
+        name: json.loads(machine.shell(f"ip -j -n {name} link show dev {device}").stdout)[0]["address"]
+        for name, device in (("d1", "far0"), ("d2", "far1"))
+    }
+    switches = {"proxy_arp": True, "proxy_ndp": True}
+    options = {
+        "routes": [
+            {"address": "20.0.0.1", "interface": "up0", "lladdr": macs["d1"]},
+            {"address": "20.0.0.2", "interface": "up1", "lladdr": macs["d2"]},
+            {"address": "2001:db8:20::1", "interface": "up0", "lladdr": macs["d1"]},
+            {"address": "2001:db8:20::2", "interface": "up1", "lladdr": macs["d2"]},
+        ],
+        "proxy": {
+            "entries": [
+                {"address": "2001:db8:20::2", "interface": "up0"},
+                {"address": "2001:db8:20::1", "interface": "up1"},
+            ],
+            "interfaces": [{"interface": "up0", **switches}, {"interface": "up1", **switches}],
+        },
+    }
+
+    def heard(address: str) -> bool:
+        """Whether d1 got a link-layer address for it."""
+        machine.shell(f"ip -n d1 neigh flush dev far0; ip netns exec d1 ping -c 1 -W 2 {address}", check=False)
+        entries = json.loads(machine.shell(f"ip -j -n d1 neigh show to {address} dev far0").stdout or "[]")
+        return any("lladdr" in entry for entry in entries)
+
+    assert "failed" not in machine.call(options)
+    for address in ("20.0.0.2", "2001:db8:20::2"):
+        done = machine.shell(f"ip netns exec d1 ping -c 2 -i 0.2 -w 8 {address}", check=False)
+        assert done.returncode == 0, done.stdout
+    assert heard("20.0.0.99")
+    options["routes"] += [{"address": "20.0.0.0/24", "type": "unreachable"}]
+    options["routes"] += [{"address": "2001:db8:20::/64", "type": "unreachable"}]
+    machine.call(options)
+    assert not heard("20.0.0.99")
+    assert not heard("2001:db8:20::99")
+    assert heard("20.0.0.2") and heard("2001:db8:20::2")
+    machine.call({"state": "absent"})
+    assert not heard("20.0.0.2") and not heard("2001:db8:20::2")

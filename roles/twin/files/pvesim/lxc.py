@@ -55,7 +55,7 @@ def inside_steps(nic: Nic, extra: list[str]) -> list[str]:
     if nic.gw:
         steps.append(f"route add default via {nic.gw} dev {name} onlink")
     if nic.gw6:
-        steps.append(f"-6 route add default via {nic.gw6} dev {name}")
+        steps.append(f"route add default via {nic.gw6} dev {name}")
     return steps
 
 

@@ -254,14 +254,18 @@ def stop(
 def _stop(
     vmid: int, *, shutdown: bool, timeout_s: float, force: bool, skiplock: bool, migrated_from: str | None
 ) -> None:
-    pid = running(vmid)
-    if not pid:
+    if migrated_from:
+        # The target's QEMU may have ended by itself, when the stream broke. On Proxmox VE 9 post-stop runs in any case.
+        if running(vmid):
+            quit_now(vmid)
+        clean_up(vmid, load(vmid, "qemu", migrated_from))
         return
-    config = load(vmid, "qemu", migrated_from)
-    if not skiplock and not migrated_from:
+    if not running(vmid):
+        return
+    config = load(vmid, "qemu")
+    if not skiplock:
         cluster.check_lock(config)
-    if not migrated_from:
-        hook(vmid, config, "pre-stop")
+    hook(vmid, config, "pre-stop")
     if shutdown:
         ask(vmid, "system_powerdown")
         event("powerdown", vmid)
