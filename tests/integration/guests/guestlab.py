@@ -87,6 +87,8 @@ class Guests(Fabric):
         listing = json.loads(self._run(["ansible-inventory", "-i", str(file), "--list"]).stdout)
         values = next(v for v in listing["_meta"]["hostvars"].values() if "fabric_guests" in v)
         self.guests: dict[str, dict[str, Any]] = values["fabric_guests"]
+        hosts = listing["_meta"]["hostvars"]
+        self.machines = {name: dict(hosts[name]["fabric_node"]["twin"]["container"]) for name in self.nodes}
 
     def pid(self, node: str) -> str:
         return Path(f"/run/fabric-twin/nodes/{self.containers[node]}.pid").read_text(encoding="ascii").split()[0]
@@ -113,6 +115,32 @@ class Guests(Fabric):
         done = self.shell(node or self.owner(vmid), command)
         assert (done.returncode != 0) == fails, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout + done.stderr
+
+    def inside(self, vmid: int, what: str) -> None:
+        """Have a guest do something to itself: poweroff, reboot, crash."""
+        address = self.addresses(vmid)[0]
+        family = "AF_INET6" if ":" in address else "AF_INET"
+        send = f'import socket; socket.socket(socket.{family}, socket.SOCK_DGRAM).sendto(b"{what}", ("{address}", 9))'
+        self.ask(self.owner(vmid), f"python3 -c '{send}'")
+
+    def config_line(self, vmid: int, key: str) -> str:
+        """The value of a line of the guest's configuration."""
+        lines = self.qm(vmid, "config").splitlines()
+        return next(line.partition(": ")[2] for line in lines if line.startswith(f"{key}: "))
+
+    def power(self, node: str, on: bool) -> None:
+        """Take a node's power away, or give it back and wait until its agent runs."""
+        nodes = [{**machine, "powered": on or name != node} for name, machine in self.machines.items()]
+        self.twin(nodes=nodes)
+        if on:
+            self.comes_back(node)
+
+    def comes_back(self, node: str) -> None:
+        self.wait(
+            f"{node}'s agent ready",
+            lambda: self.shell(node, "systemctl is-active routed-guests pve-cluster").returncode == 0,
+            90,
+        )
 
     def ports(self, node: str) -> set[str]:
         return set(self.ask(node, "ls /sys/class/net").split())
