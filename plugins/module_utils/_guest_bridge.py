@@ -98,10 +98,10 @@ def got_bridge(dump: Sequence[Mapping[str, Any]], name: str) -> Got | None:
 
 
 def creation(wanted: Bridge, got: Got | None) -> list[Change]:
-    """The device itself. `addrgenmode none`: no second link-local address beside the gateway's."""
+    """The device itself, down: kernel parameters come before its addresses."""
     if got:
         return []
-    add = f"link add dev {wanted.name} address {wanted.mac} addrgenmode none type bridge stp_state 0 forward_delay 0"
+    add = f"link add dev {wanted.name} address {wanted.mac} type bridge stp_state 0 forward_delay 0"
     return [Change(add, f"link del dev {wanted.name}")]
 
 

@@ -52,7 +52,7 @@ class TestLive:
 
     def test_from_nothing(self):
         assert [c.command for c in guest_bridge.creation(WANTED, None)] == [
-            "link add dev vmbr1 address 02:00:5e:00:01:01 addrgenmode none type bridge stp_state 0 forward_delay 0"
+            "link add dev vmbr1 address 02:00:5e:00:01:01 type bridge stp_state 0 forward_delay 0"
         ]
         assert commands(Got(False, WANTED.mac, False, (), ())) == [
             "addr add 169.254.0.1/32 dev vmbr1",
