@@ -33,9 +33,23 @@ SYSCTL_HEADER = (
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+# Without it, `ifreload` takes every running guest off the bridge (seen with Debian's ifupdown2 3.0; Proxmox' own package
+# has this value as its default).
+CONDONE = "bridge-ports-condone-regex"
+GUEST_PORTS = "^(tap|veth|fwpr)"
 # Of the stanzas of our bridge, these are ours; all other options (mtu, say) stay as they are.
 _OURS = {
-    "inet": {"address", "netmask", "broadcast", "gateway", "bridge-ports", "bridge-stp", "bridge-fd", "hwaddress"},
+    "inet": {
+        "address",
+        "netmask",
+        "broadcast",
+        "gateway",
+        "bridge-ports",
+        "bridge-stp",
+        "bridge-fd",
+        "hwaddress",
+        CONDONE,
+    },
     "inet6": {"address", "netmask", "gateway"},
 }
 
@@ -166,6 +180,7 @@ def stanzas(wanted: Bridge, there: Sequence[Iface]) -> list[Iface]:
         ("bridge-fd", "0"),
         *(option for option in rest["inet"] if option[0] == "mtu"),
         ("hwaddress", wanted.mac),
+        (CONDONE, GUEST_PORTS),
         ("pre-up", pre_up(wanted.name)),
         *(option for option in rest["inet"] if option[0] != "mtu"),
     )

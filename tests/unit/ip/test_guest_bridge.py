@@ -32,6 +32,7 @@ iface vmbr1 inet static
 	bridge-stp off
 	bridge-fd 0
 	hwaddress 02:00:5e:00:01:01
+	bridge-ports-condone-regex ^(tap|veth|fwpr)
 	pre-up {PRE_UP}
 
 iface vmbr1 inet6 static
@@ -139,7 +140,15 @@ class TestFile:
 
     def test_known_options_stand_in_the_editor_s_order_and_unknown_ones_behind_them(self):
         keys = [key for key, dummy in guest_bridge.stanzas(WANTED, [])[0].options]
-        assert keys == ["address", "bridge-ports", "bridge-stp", "bridge-fd", "hwaddress", "pre-up"]
+        assert keys == [
+            "address",
+            "bridge-ports",
+            "bridge-stp",
+            "bridge-fd",
+            "hwaddress",
+            "bridge-ports-condone-regex",
+            "pre-up",
+        ]
 
     def test_no_comment_of_ours_that_the_editor_would_move(self):
         assert "#" not in guest_bridge.with_bridge("", WANTED)
@@ -156,7 +165,7 @@ class TestFile:
         edited = (
             "auto lo\niface lo inet loopback\n\nauto vmbr1\niface vmbr1 inet static\n"
             "\taddress 169.254.0.1/32\n\tbridge-ports none\n\tbridge-stp off\n\tbridge-fd 0\n\tmtu 9000\n"
-            f"\thwaddress 02:00:5e:00:01:01\n\tpre-up {PRE_UP}\n\n"
+            f"\thwaddress 02:00:5e:00:01:01\n\tbridge-ports-condone-regex ^(tap|veth|fwpr)\n\tpre-up {PRE_UP}\n\n"
             "iface vmbr1 inet6 static\n\taddress fe80::1/64\n#the guests\n\nsource /etc/network/interfaces.d/*\n\n"
         )
         assert guest_bridge.with_bridge(edited, WANTED) == edited
@@ -175,6 +184,7 @@ class TestFile:
             ("bridge-fd", "0"),
             ("mtu", "9000"),
             ("hwaddress", "02:00:5e:00:01:01"),
+            ("bridge-ports-condone-regex", "^(tap|veth|fwpr)"),
             ("pre-up", PRE_UP),
             ("post-up", "logger up"),
         )
