@@ -50,7 +50,7 @@ _OURS = {
         "hwaddress",
         CONDONE,
     },
-    "inet6": {"address", "netmask", "gateway"},
+    "inet6": {"address", "netmask", "gateway", "ipv6-addrgen"},
 }
 
 
@@ -184,7 +184,8 @@ def stanzas(wanted: Bridge, there: Sequence[Iface]) -> list[Iface]:
         ("pre-up", pre_up(wanted.name)),
         *(option for option in rest["inet"] if option[0] != "mtu"),
     )
-    ipv6 = (("address", wanted.ipv6), *rest["inet6"])
+    # ifupdown2 sets addr_gen_mode itself: 0 unless it is told otherwise
+    ipv6 = (("address", wanted.ipv6), ("ipv6-addrgen", "off"), *rest["inet6"])
     return [Iface(wanted.name, "inet", "static", ipv4), Iface(wanted.name, "inet6", "static", ipv6)]
 
 

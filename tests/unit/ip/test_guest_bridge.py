@@ -37,6 +37,7 @@ iface vmbr1 inet static
 
 iface vmbr1 inet6 static
 	address fe80::1/64
+	ipv6-addrgen off
 """
 MAIN = "auto lo\niface lo inet loopback\n\niface eno1 inet manual\n\nsource /etc/network/interfaces.d/*\n"
 RIGHT = Got(True, "02:00:5e:00:01:01", False, ("169.254.0.1/32", "fe80::1/64"), ())
@@ -166,7 +167,7 @@ class TestFile:
             "auto lo\niface lo inet loopback\n\nauto vmbr1\niface vmbr1 inet static\n"
             "\taddress 169.254.0.1/32\n\tbridge-ports none\n\tbridge-stp off\n\tbridge-fd 0\n\tmtu 9000\n"
             f"\thwaddress 02:00:5e:00:01:01\n\tbridge-ports-condone-regex ^(tap|veth|fwpr)\n\tpre-up {PRE_UP}\n\n"
-            "iface vmbr1 inet6 static\n\taddress fe80::1/64\n#the guests\n\nsource /etc/network/interfaces.d/*\n\n"
+            "iface vmbr1 inet6 static\n\taddress fe80::1/64\n\tipv6-addrgen off\n#the guests\n\nsource /etc/network/interfaces.d/*\n\n"
         )
         assert guest_bridge.with_bridge(edited, WANTED) == edited
 
@@ -188,7 +189,11 @@ class TestFile:
             ("pre-up", PRE_UP),
             ("post-up", "logger up"),
         )
-        assert made[1].options == (("address", "fe80::1/64"),)
+        assert made[1].options == (("address", "fe80::1/64"), ("ipv6-addrgen", "off"))
+
+    def test_a_change_adds_no_blank_lines(self):
+        made = guest_bridge.with_bridge(MAIN, WANTED)
+        assert guest_bridge.with_bridge(made.replace("hwaddress 02", "hwaddress 06"), WANTED) == made
 
     def test_a_stanza_without_a_family_becomes_two(self):
         typeless = (
