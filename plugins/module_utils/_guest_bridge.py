@@ -33,10 +33,24 @@ SYSCTL_HEADER = (
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+# Without it, `ifreload` takes every running guest off the bridge (seen with Debian's ifupdown2 3.0; Proxmox' own package
+# has this value as its default).
+CONDONE = "bridge-ports-condone-regex"
+GUEST_PORTS = "^(tap|veth|fwpr)"
 # Of the stanzas of our bridge, these are ours; all other options (mtu, say) stay as they are.
 _OURS = {
-    "inet": {"address", "netmask", "broadcast", "gateway", "bridge-ports", "bridge-stp", "bridge-fd", "hwaddress"},
-    "inet6": {"address", "netmask", "gateway"},
+    "inet": {
+        "address",
+        "netmask",
+        "broadcast",
+        "gateway",
+        "bridge-ports",
+        "bridge-stp",
+        "bridge-fd",
+        "hwaddress",
+        CONDONE,
+    },
+    "inet6": {"address", "netmask", "gateway", "ipv6-addrgen"},
 }
 
 
@@ -98,10 +112,10 @@ def got_bridge(dump: Sequence[Mapping[str, Any]], name: str) -> Got | None:
 
 
 def creation(wanted: Bridge, got: Got | None) -> list[Change]:
-    """The device itself. `addrgenmode none`: no second link-local address beside the gateway's."""
+    """The device itself, down: kernel parameters come before its addresses."""
     if got:
         return []
-    add = f"link add dev {wanted.name} address {wanted.mac} addrgenmode none type bridge stp_state 0 forward_delay 0"
+    add = f"link add dev {wanted.name} address {wanted.mac} type bridge stp_state 0 forward_delay 0"
     return [Change(add, f"link del dev {wanted.name}")]
 
 
@@ -166,10 +180,12 @@ def stanzas(wanted: Bridge, there: Sequence[Iface]) -> list[Iface]:
         ("bridge-fd", "0"),
         *(option for option in rest["inet"] if option[0] == "mtu"),
         ("hwaddress", wanted.mac),
+        (CONDONE, GUEST_PORTS),
         ("pre-up", pre_up(wanted.name)),
         *(option for option in rest["inet"] if option[0] != "mtu"),
     )
-    ipv6 = (("address", wanted.ipv6), *rest["inet6"])
+    # ifupdown2 sets addr_gen_mode itself: 0 unless it is told otherwise
+    ipv6 = (("address", wanted.ipv6), ("ipv6-addrgen", "off"), *rest["inet6"])
     return [Iface(wanted.name, "inet", "static", ipv4), Iface(wanted.name, "inet6", "static", ipv6)]
 
 

@@ -296,6 +296,8 @@ def with_interface(text: str, name: str, stanzas: Sequence[Iface], auto: bool = 
         kept = [_Block(_comments(blocks[index].text)) for index in own]
         for index in own[1:]:
             blocks[index] = _Block("")
+            if blocks[index - 1].text.isspace():  # what parted it from the one before
+                blocks[index - 1] = _Block("")
         blocks[own[0]] = _Block(rendered + "".join(block.text for block in kept), iface=stanzas[0])
     else:
         after = max((index for index, block in enumerate(blocks) if block.iface), default=len(blocks) - 1)

@@ -32,10 +32,12 @@ iface vmbr1 inet static
 	bridge-stp off
 	bridge-fd 0
 	hwaddress 02:00:5e:00:01:01
+	bridge-ports-condone-regex ^(tap|veth|fwpr)
 	pre-up {PRE_UP}
 
 iface vmbr1 inet6 static
 	address fe80::1/64
+	ipv6-addrgen off
 """
 MAIN = "auto lo\niface lo inet loopback\n\niface eno1 inet manual\n\nsource /etc/network/interfaces.d/*\n"
 RIGHT = Got(True, "02:00:5e:00:01:01", False, ("169.254.0.1/32", "fe80::1/64"), ())
@@ -52,7 +54,7 @@ class TestLive:
 
     def test_from_nothing(self):
         assert [c.command for c in guest_bridge.creation(WANTED, None)] == [
-            "link add dev vmbr1 address 02:00:5e:00:01:01 addrgenmode none type bridge stp_state 0 forward_delay 0"
+            "link add dev vmbr1 address 02:00:5e:00:01:01 type bridge stp_state 0 forward_delay 0"
         ]
         assert commands(Got(False, WANTED.mac, False, (), ())) == [
             "addr add 169.254.0.1/32 dev vmbr1",
@@ -139,7 +141,15 @@ class TestFile:
 
     def test_known_options_stand_in_the_editor_s_order_and_unknown_ones_behind_them(self):
         keys = [key for key, dummy in guest_bridge.stanzas(WANTED, [])[0].options]
-        assert keys == ["address", "bridge-ports", "bridge-stp", "bridge-fd", "hwaddress", "pre-up"]
+        assert keys == [
+            "address",
+            "bridge-ports",
+            "bridge-stp",
+            "bridge-fd",
+            "hwaddress",
+            "bridge-ports-condone-regex",
+            "pre-up",
+        ]
 
     def test_no_comment_of_ours_that_the_editor_would_move(self):
         assert "#" not in guest_bridge.with_bridge("", WANTED)
@@ -156,8 +166,8 @@ class TestFile:
         edited = (
             "auto lo\niface lo inet loopback\n\nauto vmbr1\niface vmbr1 inet static\n"
             "\taddress 169.254.0.1/32\n\tbridge-ports none\n\tbridge-stp off\n\tbridge-fd 0\n\tmtu 9000\n"
-            f"\thwaddress 02:00:5e:00:01:01\n\tpre-up {PRE_UP}\n\n"
-            "iface vmbr1 inet6 static\n\taddress fe80::1/64\n#the guests\n\nsource /etc/network/interfaces.d/*\n\n"
+            f"\thwaddress 02:00:5e:00:01:01\n\tbridge-ports-condone-regex ^(tap|veth|fwpr)\n\tpre-up {PRE_UP}\n\n"
+            "iface vmbr1 inet6 static\n\taddress fe80::1/64\n\tipv6-addrgen off\n#the guests\n\nsource /etc/network/interfaces.d/*\n\n"
         )
         assert guest_bridge.with_bridge(edited, WANTED) == edited
 
@@ -175,10 +185,15 @@ class TestFile:
             ("bridge-fd", "0"),
             ("mtu", "9000"),
             ("hwaddress", "02:00:5e:00:01:01"),
+            ("bridge-ports-condone-regex", "^(tap|veth|fwpr)"),
             ("pre-up", PRE_UP),
             ("post-up", "logger up"),
         )
-        assert made[1].options == (("address", "fe80::1/64"),)
+        assert made[1].options == (("address", "fe80::1/64"), ("ipv6-addrgen", "off"))
+
+    def test_a_change_adds_no_blank_lines(self):
+        made = guest_bridge.with_bridge(MAIN, WANTED)
+        assert guest_bridge.with_bridge(made.replace("hwaddress 02", "hwaddress 06"), WANTED) == made
 
     def test_a_stanza_without_a_family_becomes_two(self):
         typeless = (

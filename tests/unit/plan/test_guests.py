@@ -57,7 +57,7 @@ class TestWhere:
 
     def test_every_node_has_the_same_bridge_with_the_same_addresses(self, planned):
         nodes = [planned.nodes[n]["guests"] for n in ("pve1", "pve2", "pve3")]
-        for key in ("bridge", "sysctl", "dhcp"):
+        for key in ("bridge", "sysctl"):
             assert nodes[0][key] == nodes[1][key] == nodes[2][key]
 
 
@@ -247,3 +247,37 @@ class TestThousands:
         with pytest.raises(FabricError) as caught:
             plan(self.many(2000, address=1))
         assert len(caught.value.problems) == 1999
+
+
+class TestDhcp:
+    def test_a_guest_that_wants_it_gets_its_one_address_and_option_121(self):
+        guests = {
+            "a": {
+                "vmid": 160,
+                "mac": "52:02:45:76:d2:60",
+                "addresses": ["203.0.113.60", "2001:db8:1000::60"],
+                "nameservers": ["9.9.9.9", "2620:fe::9"],
+                "dhcp": True,
+            },
+            "b": {"vmid": 161, "mac": "52:02:45:76:d2:61", "addresses": ["203.0.113.61"]},
+        }
+        made = plan(example(guests=guests)).nodes["pve1"]["guests"]["dhcp"]["config"]
+        assert made.splitlines()[2:] == [
+            "port=0",
+            "interface=vmbr1",
+            "bind-dynamic",
+            "except-interface=lo",
+            "no-ping",
+            "leasefile-ro",
+            "dhcp-authoritative",
+            "dhcp-option=option:netmask,255.255.255.255",
+            "dhcp-option=option:router,169.254.0.1",
+            "dhcp-option=option:classless-static-route,169.254.0.1/32,0.0.0.0,0.0.0.0/0,169.254.0.1",
+            "shared-network=vmbr1,203.0.113.0",
+            "dhcp-range=203.0.113.0,static,255.255.255.0,12h",
+            "dhcp-host=52:02:45:76:d2:60,set:a,203.0.113.60,a,12h",
+            "dhcp-option=tag:a,option:dns-server,9.9.9.9",
+        ]
+
+    def test_nobody_wants_it(self, planned):
+        assert "dhcp" not in planned.nodes["pve1"]["guests"]

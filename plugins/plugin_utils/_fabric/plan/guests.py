@@ -28,6 +28,7 @@ from ..numbers import (
     NAME_PREFIX,
     ROUTE_PROTOCOLS,
     ROUTE_TABLES,
+    RULE_PRIORITIES,
     VXLAN_OVERHEAD,
 )
 from . import guest_dhcp
@@ -97,13 +98,19 @@ def _sysctl(bridge: str) -> dict[str, str]:
     }
 
 
+def guest_table(node: Node) -> int:
+    """The table of the guests' routes that FRR announces."""
+    return ROUTE_TABLES["fabric-guests"] if _TABLE_DIRECT[node.release] else MAIN_TABLE
+
+
 def _agent(fabric: Fabric, node: Node) -> dict[str, Any]:
-    table = ROUTE_TABLES["fabric-guests"] if _TABLE_DIRECT[node.release] else MAIN_TABLE
     return {
         "node": node.name,
         "bridge": GUEST_BRIDGE["name"],
-        "table": table,
+        "table": guest_table(node),
+        "table_priority": RULE_PRIORITIES["fabric-guests"],
         "incoming_table": ROUTE_TABLES["fabric-incoming"],
+        "incoming_priority": RULE_PRIORITIES["fabric-incoming"],
         "protocol": ROUTE_PROTOCOLS["fabric-guest"],
         "metrics": dict(GUEST_METRICS),
         "prefixes": list(fabric.guest_prefixes),
