@@ -19,8 +19,8 @@ and 8.3.8), rule by rule, and nothing else:
 9. Only bridges of the main file can be chosen for a guest; sourced files are neither read nor changed.
 
 Left out: everything that these rules do not say, such as options that the editor adds on its own account, Open vSwitch,
-bonds' defaults, the order of interfaces of one kind (here: the file's), where exactly `source` lines stand, and the checks
-of values.
+bonds' defaults, the order of interfaces of one kind (here: the file's), where exactly `source` lines stand, checks of
+values.
 """
 
 from __future__ import annotations

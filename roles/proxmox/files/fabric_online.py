@@ -1,13 +1,12 @@
-#!/usr/bin/python3
 # Copyright (c) 2026 The routed.fabric contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Waits until the kernel has the fabric's routes, and then says so.
 
-Online is a node that has a default route from BGP, or routes from BGP to so many of its cluster's nodes that it and they
-are a majority; without such nodes, any route from BGP. A default route of an interfaces file does not count: it is there
-before the fabric is, and leads elsewhere. At the deadline it says what is missing and ends well, so that the boot goes on
-(with --strict it fails).
+Online is a node that has a default route from BGP, or routes from BGP to so many of its cluster's nodes that it and
+they are a majority; without such nodes, any route from BGP. A default route of an interfaces file does not count: it is
+there before the fabric is, and leads elsewhere. At the deadline it says what is missing and ends well, so that the boot
+goes on (with --strict it fails).
 """
 
 from __future__ import annotations
