@@ -103,6 +103,23 @@ class Upstream:
 
 
 @dataclass(frozen=True)
+class Guest:
+    """One network interface of a virtual machine or container with addresses of its own."""
+
+    name: str
+    vmid: int
+    mac: str
+    addresses: tuple[str, ...]
+    """Without length: each is a host route."""
+    prefixes: tuple[str, ...]
+    """Routed to the guest, which has other machines behind it."""
+    nameservers: tuple[str, ...]
+    node: str | None
+    interface: str
+    dhcp: bool
+
+
+@dataclass(frozen=True)
 class Fabric:
     name: str
     domain: str | None
@@ -112,6 +129,12 @@ class Fabric:
     links: tuple[Link, ...]
     upstreams: tuple[Upstream, ...]
     guest_prefixes: tuple[str, ...]
+    guests: tuple[Guest, ...] = ()
+    guest_sources: tuple[str, ...] = ("fabric",)
+
+    def has_guests(self, node: Node) -> bool:
+        """Whether guests with addresses of their own run on *node*."""
+        return bool(self.guest_prefixes) and "proxmox" in node.functions
 
     @property
     def families(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from .errors import FabricError, Path, Problems
 from .model import Fabric, Node
 from .numbers import NAME_PREFIX
 from .plan import groups as plan_groups
+from .plan import guests as plan_guests
 from .plan import policy
 from .plan.bgp import frr_config, uses_bfd
 from .plan.propagation import Reach, simulate
@@ -37,6 +38,8 @@ class Plan:
     links: list[dict[str, Any]]
     containers: dict[str, str]
     """Node to the name of its container in the twin."""
+    guests: dict[str, dict[str, Any]]
+    """Guest to everything that the file says about it."""
 
 
 def read_fabric(data: Any) -> Fabric:
@@ -65,6 +68,7 @@ def plan(data: Any, twin: bool = False, duplicates: Iterable[Path] = ()) -> Plan
         groups=plan_groups.groups(fabric),
         links=twin_links(fabric),
         containers={name: container_name(fabric.name, name) for name in fabric.nodes},
+        guests={guest.name: plan_guests.described(guest) for guest in fabric.guests},
     )
 
 
@@ -141,6 +145,7 @@ def _fabric_node(
             "name_prefix": NAME_PREFIX,
             "config": frr_config(fabric, node, live),
         },
+        "guests": plan_guests.guests(fabric, node),
         "verify": verify(fabric, node, live, reach, twin),
         "twin": {
             **twin_image(fabric, node),

@@ -12,8 +12,10 @@ from ..model import Fabric
 
 
 def groups(fabric: Fabric) -> dict[str, list[str]]:
-    """Group to its nodes. `fabric`, `fabric_managed` and `fabric_unmanaged` are always there."""
+    """Group to its nodes. Those whose names begin with `fabric` are always there: playbooks name them."""
     found: dict[str, list[str]] = {"fabric": list(fabric.nodes), "fabric_managed": [], "fabric_unmanaged": []}
+    # our part of the nodes that run guests with addresses of their own
+    found["fabric_guest_nodes"] = [n.name for n in fabric.nodes.values() if n.managed and fabric.has_guests(n)]
     for node in fabric.nodes.values():
         names = ["fabric_managed" if node.managed else "fabric_unmanaged"]
         names += [f"function_{function}" for function in node.functions]
