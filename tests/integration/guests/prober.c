@@ -31,6 +31,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -207,7 +208,8 @@ int main(int argc, char **argv)
     mlockall(MCL_CURRENT | MCL_FUTURE);
     memset(&priority, 0, sizeof priority);
     priority.sched_priority = 50;
-    realtime = sched_setscheduler(0, SCHED_FIFO, &priority) == 0;
+    /* The kernel's own call: musl's function of that name always fails. */
+    realtime = syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &priority) == 0;
     if (!realtime)
         setpriority(PRIO_PROCESS, 0, -20);
 

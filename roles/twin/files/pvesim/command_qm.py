@@ -142,7 +142,12 @@ def show(number: int) -> None:
 
 
 def _start(number: int, options: Options) -> None:
-    uri = qemu.start(number, migrated_from=options.get("migratedfrom"), skiplock=options.get("skiplock") == "1")
+    uri = qemu.start(
+        number,
+        migrated_from=options.get("migratedfrom"),
+        skiplock=options.get("skiplock") == "1",
+        machine=options.get("machine", ""),
+    )
     if uri:
         print(f"migration listens on {uri}", flush=True)
 

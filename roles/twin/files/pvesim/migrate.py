@@ -83,7 +83,9 @@ class Live:
     def start_target(self) -> str:
         if self.settings["migrate_fail"] == "start":
             raise PvesimError("the target does not start (migrate_fail=start)")
-        lines = self.remote.run("qm", "start", str(self.vmid), "--skiplock", "--migratedfrom", self.source)
+        machine = qemu.machine_type(self.vmid)
+        command = ["qm", "start", str(self.vmid), "--skiplock", "--migratedfrom", self.source, "--machine", machine]
+        lines = self.remote.run(*command)
         for line in lines:
             found = LISTENS.search(line)
             if found:

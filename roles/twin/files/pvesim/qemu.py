@@ -25,6 +25,9 @@ BINARY = "/usr/bin/qemu-system-x86_64"
 BRIDGE_SCRIPT = "/usr/libexec/qemu-server/pve-bridge"
 MIGRATION_PORTS = range(60000, 60050)
 KERNEL_LINE = "console=ttyS0 quiet panic=1 tsc=unstable clocksource=acpi_pm mitigations=off nokaslr"
+CPU = "qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16"
+"""The same in every version of QEMU, unlike `max`: guests migrate from one release to the next."""
+
 FIRST_SLOT = 0x12
 """Proxmox plugs net0 into this slot, so that a guest's udev calls it ens18."""
 
@@ -82,8 +85,11 @@ def device(nic: Nic) -> dict[str, str]:
     }
 
 
-def command_line(vmid: int, config: Config, extra: list[str]) -> list[str]:
-    """The whole command line of a guest's QEMU. Pure but for the paths that it names."""
+def command_line(vmid: int, config: Config, extra: list[str], machine: str = "") -> list[str]:
+    """The whole command line of a guest's QEMU. Pure but for the paths that it names.
+
+    `machine`: the exact type that the guest has on the source of a migration; the target's QEMU may be newer.
+    """
     name = config.values.get("name", f"vm{vmid}")
     append = " ".join([KERNEL_LINE, *guest_words(config)])
     command = [BINARY, "-name", f"{name},debug-threads=on", "-no-user-config", "-nodefaults", "-no-shutdown"]
@@ -99,7 +105,7 @@ def command_line(vmid: int, config: Config, extra: list[str]) -> list[str]:
         "-serial",
         f"file:{RUN}/{vmid}.console",
     ]
-    command += ["-machine", "pc,accel=tcg", "-cpu", "max", "-smp", "1", "-m", str(memory(config))]
+    command += ["-machine", f"{machine or 'pc'},accel=tcg", "-cpu", CPU, "-smp", "1", "-m", str(memory(config))]
     command += ["-kernel", str(BOOT / "vmlinuz"), "-initrd", str(BOOT / "initrd.gz"), "-append", append]
     for nic in nics(config.values):
         fields = device(nic)
@@ -114,6 +120,7 @@ def start(
     migrated_from: str | None = None,
     paused: bool = False,
     skiplock: bool = False,
+    machine: str = "",
 ) -> str | None:
     """Start the guest. With `migrated_from`, as the paused target of a live migration: returns its URI."""
     with cluster.guest_lock(vmid, "qemu"):
@@ -135,7 +142,7 @@ def start(
             extra = ["-incoming", f"exec:cat <{state_file(vmid)}"]
         elif paused:
             extra = ["-S"]
-        _launch(vmid, command_line(vmid, config, extra))
+        _launch(vmid, command_line(vmid, config, extra, machine))
         cleanup_flag(vmid).touch()
         event("qemu-started", vmid, paused=bool(extra))
         if suspended:
@@ -162,6 +169,11 @@ def _launch(vmid: int, command: list[str]) -> None:
 def _unit_state(unit: str) -> str:
     done = subprocess.run(["systemctl", "is-active", unit], capture_output=True, text=True, check=False)
     return done.stdout.strip()
+
+
+def machine_type(vmid: int) -> str:
+    """The exact machine type of a running guest, as `pc-i440fx-10.0`."""
+    return str(ask(vmid, "qom-get", path="/machine", property="type")).removesuffix("-machine")
 
 
 def migration_uri() -> str:
