@@ -285,7 +285,14 @@ class Guest:
         self.vmid, self.mac, self.addresses = vmid, mac, list(addresses)
 
     def entry(self, **more: Any) -> dict[str, Any]:
-        return {"name": f"web{self.vmid}", "vmid": self.vmid, "mac": self.mac, "addresses": self.addresses, "prefixes": [], **more}
+        return {
+            "name": f"web{self.vmid}",
+            "vmid": self.vmid,
+            "mac": self.mac,
+            "addresses": self.addresses,
+            "prefixes": [],
+            **more,
+        }
 
     def config(self, *lines: str) -> str:
         return "\n".join((*lines, f"name: web{self.vmid}", f"net0: virtio={self.mac.upper()},bridge=vmbr1", ""))
@@ -310,7 +317,9 @@ class Place:
         )
         lines = [f"link set eth0 address {guest.mac} up"]
         for address in guest.addresses:
-            lines.append(f"address add {address}/{128 if ':' in address else 32} dev eth0{' nodad' if ':' in address else ''}")
+            lines.append(
+                f"address add {address}/{128 if ':' in address else 32} dev eth0{' nodad' if ':' in address else ''}"
+            )
         lines += [
             "route add default via 169.254.0.1 dev eth0 onlink",
             "route add default via fe80::1 dev eth0",

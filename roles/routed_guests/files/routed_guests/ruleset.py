@@ -208,7 +208,15 @@ _HOOKS = {
     "inet": {"prerouting": -310, "input": -10, "output": -10},
 }
 _CHAINS = {
-    "bridge": ["from_guest", "ipv6_frames", "ipv4_frames", "arp_frames", "own_link_locals", "solicitations", "advertisements"],
+    "bridge": [
+        "from_guest",
+        "ipv6_frames",
+        "ipv4_frames",
+        "arp_frames",
+        "own_link_locals",
+        "solicitations",
+        "advertisements",
+    ],
     "inet": ["from_guest", "from_node"],
 }
 

@@ -153,7 +153,8 @@ def _contested(loser: _Wish, winner: _Wish) -> Refusal:
     verdict = (
         "the fabric's entry wins" if winner.trusted and not loser.trusted else "neither gets it until one is removed"
     )
-    why = f"{loser.network} of {mine.who}, from {mine.source}, {same} belongs to {other.who}, from {other.source}: {verdict}."
+    claimed = f"{loser.network} of {mine.who}, from {mine.source}"
+    why = f"{claimed}, {same} belongs to {other.who}, from {other.source}: {verdict}."
     return Refusal(mine.vmid, mine.mac, str(loser.network), why)
 
 
@@ -193,7 +194,7 @@ def _grants(wishes: Iterable[_Wish], lost: set[tuple[Key, Network]], refused: li
         for prefix in routed:
             if prefix.version not in families:
                 family = "IPv4" if prefix.version == IPV4 else "IPv6"
-                why = f"{prefix} of {mine[0].claim.who} cannot be routed: the guest has no {family} address to route it to."
+                why = f"{prefix} of {mine[0].claim.who} cannot be routed: the guest has no {family} address."
                 refused.append(Refusal(key[0], key[1], str(prefix), why))
         grants[key] = Grant(
             key[0], key[1], name, addresses, tuple(prefix for prefix in routed if prefix.version in families)
@@ -212,6 +213,7 @@ def mismatches(vmid: int, config: GuestConfig, grants: Iterable[Grant], bridge: 
             why = f"{grant.name or 'guest'} (VMID {vmid}) has no network interface with MAC {grant.mac}: it has {has}."
             refused.append(Refusal(vmid, grant.mac, "", why))
         elif nic.bridge != bridge:
-            why = f"{grant.name or 'guest'} (VMID {vmid}): net{nic.number} is on bridge {nic.bridge or '(none)'}, not on {bridge}."
+            on = f"is on bridge {nic.bridge}" if nic.bridge else "is on no bridge"
+            why = f"{grant.name or 'guest'} (VMID {vmid}): net{nic.number} {on}, not on {bridge}."
             refused.append(Refusal(vmid, f"net{nic.number}", "", why))
     return refused
