@@ -161,21 +161,25 @@ def _contested(loser: _Wish, winner: _Wish) -> Refusal:
 def decide(claims: Iterable[Claim], allowed: Sequence[Network]) -> tuple[dict[Key, Grant], list[Refusal]]:
     """Grants by VMID and MAC, and what was refused."""
     refused: list[Refusal] = []
-    wishes: list[_Wish] = []
+    # What several sources say of one interface counts once, with the best of them: else a tenant could, by contesting
+    # what another tenant repeats in his own set, take from him what the fabric gave.
+    best: dict[tuple[Key, Network], _Wish] = {}
     for claim in claims:
         for network in (*claim.addresses, *claim.prefixes):
             if inside(network, allowed):
-                wishes.append(_Wish(network, claim.source == FABRIC, claim))
+                key = ((claim.vmid, claim.mac), network)
+                if key not in best or (claim.source == FABRIC and not best[key].trusted):
+                    best[key] = _Wish(network, claim.source == FABRIC, claim)
             else:
                 refused.append(_outside(network, claim, allowed))
+    wishes = list(best.values())
     lost: set[tuple[Key, Network]] = set()
     for first, second in _overlaps(wishes):
         for loser, winner in ((first, second), (second, first)):
-            if winner.trusted or not loser.trusted:
-                key = ((loser.claim.vmid, loser.claim.mac), loser.network)
-                if key not in lost:
-                    lost.add(key)
-                    refused.append(_contested(loser, winner))
+            beaten = ((loser.claim.vmid, loser.claim.mac), loser.network)
+            if (winner.trusted or not loser.trusted) and beaten not in lost:
+                lost.add(beaten)
+                refused.append(_contested(loser, winner))
     return _grants(wishes, lost, refused), refused
 
 
