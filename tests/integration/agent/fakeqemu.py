@@ -52,7 +52,9 @@ class FakeQemu:
                     negotiated = True
                     say({"return": {}, "id": tag})
                 elif not negotiated:
-                    say({"error": {"class": "CommandNotFound", "desc": "Expecting capabilities negotiation"}, "id": tag})
+                    say(
+                        {"error": {"class": "CommandNotFound", "desc": "Expecting capabilities negotiation"}, "id": tag}
+                    )
                 elif command == "query-status":
                     self.asked += 1
                     say({"return": {"status": self.status, "running": self.status == "running"}, "id": tag})

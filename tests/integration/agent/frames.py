@@ -28,7 +28,13 @@ def ethernet(source: str, kind: int, payload: bytes, target: str = BRIDGE_MAC) -
 
 
 def arp(source: str, operation: int, sender_mac: str, sender: str, target: str) -> bytes:
-    body = struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation) + mac(sender_mac) + packed(sender) + b"\0" * 6 + packed(target)
+    body = (
+        struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation)
+        + mac(sender_mac)
+        + packed(sender)
+        + b"\0" * 6
+        + packed(target)
+    )
     return ethernet(source, 0x0806, body, BROADCAST)
 
 
@@ -42,12 +48,18 @@ def checksum(data: bytes) -> int:
 def ip(source: str, target: str, protocol: int, payload: bytes, hops: int = 64) -> tuple[int, bytes]:
     """Ethernet type and packet."""
     if ":" in source:
-        return 0x86DD, struct.pack("!IHBB", 6 << 28, len(payload), protocol, hops) + packed(source) + packed(target) + payload
-    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 0, 0, hops, protocol, 0) + packed(source) + packed(target)
+        return 0x86DD, struct.pack("!IHBB", 6 << 28, len(payload), protocol, hops) + packed(source) + packed(
+            target
+        ) + payload
+    head = (
+        struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 0, 0, hops, protocol, 0) + packed(source) + packed(target)
+    )
     return 0x0800, head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
 
 
-def udp(source_mac: str, source: str, target: str, sport: int = 4000, dport: int = 4001, data: bytes = b"") -> bytes:
+def udp(  # noqa: PLR0917
+    source_mac: str, source: str, target: str, sport: int = 4000, dport: int = 4001, data: bytes = b""
+) -> bytes:
     segment = struct.pack("!HHHH", sport, dport, 8 + len(data), 0) + data
     kind, packet = ip(source, target, 17, segment)
     return ethernet(source_mac, kind, packet)
@@ -91,7 +103,8 @@ class Wire:
             if not select.select([self.socket], [], [], left)[0]:
                 return False
             data, address = self.socket.recvfrom(65536)
-            if address[2] != socket.PACKET_OUTGOING and data[: len(frame)] == frame:
+            # br_netfilter takes the padding of a short IPv4 packet away
+            if address[2] != socket.PACKET_OUTGOING and data == frame[: len(data)] and len(data) >= 42:
                 return True
         return False
 

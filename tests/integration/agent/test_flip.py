@@ -19,7 +19,7 @@ PORT = 7000
 
 
 class Sender:
-    """A counter in UDP packets to a guest, from a machine behind a node that goes on believing that the guest is there."""
+    """A counter in UDP packets to a guest, from a machine behind a node that it does not leave."""
 
     def __init__(self, node: Node, targets: list[str], interval_s: float = 0.002) -> None:
         self.space = Namespace(f"{node.space.name}-c")
@@ -121,7 +121,9 @@ def move(lab: Lab, guest: Guest, old: tuple[Node, Place], new: tuple[Node, Place
     for address, sent in sender.sent.items():
         numbers = {number for number, dummy in sent}
         first = min(here.heard[address])
-        missing = {number for number in numbers if number >= first} - set(here.heard[address]) - set(there.heard[address])
+        missing = (
+            {number for number in numbers if number >= first} - set(here.heard[address]) - set(there.heard[address])
+        )
         twice = set(here.heard[address]) & set(there.heard[address])
         print(
             f"{source.name} -> {target.name} {address}: {len(numbers)} sent, {len(here.heard[address])} before,"
@@ -133,7 +135,7 @@ def move(lab: Lab, guest: Guest, old: tuple[Node, Place], new: tuple[Node, Place
 
 
 def test_flip_both_ways(lab: Lab) -> None:
-    """No packet of a counter is lost, whether it came while the guest was stopped or after it had gone; there and back."""
+    """No packet of a counter is lost, come it while the guest is stopped or after it has gone; there and back."""
     guest = lab.guest(130, 30)
     lab.begin()
     first = lab.plug(guest, lab.pve1)
@@ -206,7 +208,7 @@ def test_killed_while_it_forwards(lab: Lab) -> None:
 
 
 def test_who_may_forward(lab: Lab) -> None:
-    """Into the forwarding device comes only what another node sent, and out of it only what is for a guest of this node."""
+    """Into the forwarding device comes only what another node sent; out of it, only what is for a guest here."""
     guest = lab.guest(130, 30)
     lab.begin()
     place = lab.plug(guest, lab.pve1)

@@ -21,7 +21,9 @@ def local(number: int, metric: int) -> set[str]:
 
 
 def neighbours(node: Node) -> set[tuple[str, str]]:
-    return {(each["dst"], each["lladdr"]) for each in node.space.ip("neigh", "show", "dev", "vmbr1", "nud", "permanent")}
+    return {
+        (each["dst"], each["lladdr"]) for each in node.space.ip("neigh", "show", "dev", "vmbr1", "nud", "permanent")
+    }
 
 
 class Monitor:
@@ -47,7 +49,9 @@ def test_start_and_stop(lab: Lab) -> None:
     assert lab.pve1.routes() == set()
     place = lab.plug(guest, lab.pve1)
     until("it is announced fresh", lambda: lab.pve1.routes() == local(30, 10), 2)
-    until("its neighbours are there", lambda: neighbours(lab.pve1) == {(each, guest.mac) for each in guest.addresses}, 2)
+    until(
+        "its neighbours are there", lambda: neighbours(lab.pve1) == {(each, guest.mac) for each in guest.addresses}, 2
+    )
     until("it is announced steadily", lambda: lab.pve1.routes() == local(30, 11), 5)
     until("the routes for forwarded packets are gone", lambda: lab.pve1.routes(102) == set(), 2)
     (port,) = lab.pve1.space.ip("-d", "link", "show", "dev", "tap130i0")
@@ -71,7 +75,9 @@ def test_start_and_stop(lab: Lab) -> None:
 def test_container_and_firewall_bridge(lab: Lab) -> None:
     """A container's veth, and a guest behind pve-firewall's bridge, whose port on ours has another name."""
     container = lab.guest(200, 20)
-    lab.cluster.add(200, "pve1", f"hostname: ct\nnet0: name=eth0,bridge=vmbr1,hwaddr={container.mac.upper()},type=veth\n", "lxc")
+    lab.cluster.add(
+        200, "pve1", f"hostname: ct\nnet0: name=eth0,bridge=vmbr1,hwaddr={container.mac.upper()},type=veth\n", "lxc"
+    )
     guest = lab.guest(201, 21)
     lab.begin()
     lab.plug(container, lab.pve1, port="veth200i0")
@@ -130,7 +136,9 @@ def test_restart_finds_what_changed_meanwhile(lab: Lab) -> None:
         ]
     )
     lab.pve1.start()
-    expected = local(30, 11) | local(32, 10) | {f"{each} via fe80::c dev fabric-fwd metric 12" for each in leaves.addresses}
+    expected = (
+        local(30, 11) | local(32, 10) | {f"{each} via fe80::c dev fabric-fwd metric 12" for each in leaves.addresses}
+    )
     assert lab.pve1.routes() == expected
     others = lab.pve1.space.run("ip", "route", "show", "table", "100", "proto", "211")
     assert "2.57.57.78" in others, "a foreign route was touched"
@@ -221,12 +229,18 @@ def test_refusals(lab: Lab) -> None:
     assert not any("2.57.57.41 " in route or "2.57.58" in route for route in lab.pve1.routes())
     whys = {refusal["why"] for refusal in lab.pve1.status()["refused"]}
     assert whys == {
-        "2.57.58.40 of web140 (VMID 140, 52:02:45:76:d2:28), from fabric, is in none of the guests' prefixes"
-        " (2.57.57.0/24, 2001:678:3a4:100::/56).",
-        "2.57.57.41 of web141 (VMID 141, 52:02:45:76:d2:29), from fabric, also belongs to"
-        " web142 (VMID 142, 52:02:45:76:d2:2a), from fabric: neither gets it until one is removed.",
-        "2.57.57.41 of web142 (VMID 142, 52:02:45:76:d2:2a), from fabric, also belongs to"
-        " web141 (VMID 141, 52:02:45:76:d2:29), from fabric: neither gets it until one is removed.",
+        (
+            "2.57.58.40 of web140 (VMID 140, 52:02:45:76:d2:28), from fabric, is in none of the guests' prefixes"
+            " (2.57.57.0/24, 2001:678:3a4:100::/56)."
+        ),
+        (
+            "2.57.57.41 of web141 (VMID 141, 52:02:45:76:d2:29), from fabric, also belongs to"
+            " web142 (VMID 142, 52:02:45:76:d2:2a), from fabric: neither gets it until one is removed."
+        ),
+        (
+            "2.57.57.41 of web142 (VMID 142, 52:02:45:76:d2:2a), from fabric, also belongs to"
+            " web141 (VMID 141, 52:02:45:76:d2:29), from fabric: neither gets it until one is removed."
+        ),
         "web143 (VMID 143): net0 is on bridge vmbr0, not on vmbr1.",
         "web144 (VMID 144) has no network interface with MAC 52:02:45:76:d2:2c: it has net0 52:02:45:76:d2:ff.",
     }
@@ -245,12 +259,14 @@ def test_addresses_change_while_it_runs(lab: Lab) -> None:
     lab.cluster.publish()
     until(
         "the kernel follows",
-        lambda: lab.pve1.routes()
-        == {
-            "2.57.57.30 dev vmbr1 metric 11",
-            "2.57.57.31 dev vmbr1 metric 11",
-            "2.57.57.64/28 via 2.57.57.30 dev vmbr1 metric 11",
-        },
+        lambda: (
+            lab.pve1.routes()
+            == {
+                "2.57.57.30 dev vmbr1 metric 11",
+                "2.57.57.31 dev vmbr1 metric 11",
+                "2.57.57.64/28 via 2.57.57.30 dev vmbr1 metric 11",
+            }
+        ),
     )
     Path(lab.pve1.pve / "fabric" / "guests.json").write_text("{")
     until("it says so", lambda: lab.pve1.status()["mode"] == "static")
