@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.routed.fabric.plugins.module_utils import _interfaces_file as interfaces_file
 from ansible_collections.routed.fabric.plugins.module_utils._interfaces_file import Iface
 from ansible_collections.routed.fabric.plugins.module_utils._proxmox import _texts
-from underlay.conftest import Machine
+from machine import Machine
 
 MAIN = interfaces_file.IFUPDOWN2_MAIN
 BRIDGE = [
@@ -30,7 +30,7 @@ OPTIONS: dict[str, Any] = {
 
 @pytest.fixture(params=["trixie", "bookworm"])
 def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machine]:
-    made = Machine(request.param, tmp_path)
+    made = Machine(request.param, tmp_path, "underlay_interfaces")
     yield made
     made.stop()
 
