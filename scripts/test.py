@@ -61,6 +61,7 @@ LIVE = (
     live("underlay", "tests/integration/underlay"),
     live("host-routes", "tests/integration/host_route"),
     live("twin", "tests/integration/twin"),
+    live("pvesim", "tests/integration/pvesim"),
     Step("demo", ("python", "scripts/twin.py", "up", "--fabric", "examples/spine-leaf/fabric.yml"), 60),
     live("fabric", "tests/integration/fabric"),
     Step("oldest-core", ("scripts/oldest_core.sh",), 60),

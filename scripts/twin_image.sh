@@ -13,7 +13,7 @@ set -euo pipefail
 
 packages=systemd,systemd-sysv,udev,dbus,iproute2,python3,frr,frr-pythontools,ifupdown2,nftables,iputils-ping
 packages+=,tcpdump,procps,kmod,ethtool,jq,less,ca-certificates
-proxmox_packages=qemu-system-x86,corosync,python3-pyroute2
+proxmox_packages=qemu-system-x86,corosync,python3-pyroute2,dnsmasq-base
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${FABRIC_CACHE:-$HOME/.cache/routed-fabric}/twin
