@@ -63,6 +63,7 @@ LIVE = (
     live("proxmox", "tests/integration/proxmox"),
     live("agent", "tests/integration/agent"),
     live("twin", "tests/integration/twin"),
+    live("pvesim", "tests/integration/pvesim"),
     Step("demo", ("python", "scripts/twin.py", "up", "--fabric", "examples/spine-leaf/fabric.yml"), 60),
     live("fabric", "tests/integration/fabric"),
     Step("oldest-core", ("scripts/oldest_core.sh",), 60),

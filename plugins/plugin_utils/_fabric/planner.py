@@ -21,7 +21,16 @@ from .plan.bgp import frr_config, uses_bfd
 from .plan.propagation import Reach, simulate
 from .plan.proxmox import proxmox
 from .plan.sessions import Session, sessions
-from .plan.twin import container_name, twin_container, twin_fabric, twin_image, twin_interface, twin_links
+from .plan.twin import (
+    container_name,
+    needs_pvesim,
+    twin_container,
+    twin_fabric,
+    twin_guests,
+    twin_image,
+    twin_interface,
+    twin_links,
+)
 from .plan.underlay import loopback, underlay
 from .plan.verify import verify
 from .schemas import schema
@@ -152,6 +161,7 @@ def _fabric_node(
         "twin": {
             **twin_image(fabric, node),
             "container": twin_container(fabric, node),
+            **({"guests": twin_guests(fabric, node)} if needs_pvesim(fabric, node) else {}),
             "interfaces": [
                 twin_interface(i["name"]) for i in finished_underlay["interfaces"] if i["kind"] != "upstream"
             ],

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
+from typing import Any
 
-from . import cluster, lxc, qemu, remote
+from . import cluster, command_qm, lxc, qemu, remote
 from .options import split, vmid
 from .places import SHARED, PvesimError, change_settings, event, node_name, settings
 
@@ -16,6 +18,7 @@ USAGE = """usage: pvesim settings [KEY=VALUE ...] [--node NODE]    show or chang
        pvesim events [--vmid VMID] [--since TIME]       what happened, one JSON object a line
        pvesim status VMID                               what QEMU says about itself
        pvesim start-all | stop-all                      the guests with `onboot: 1`; all guests
+       pvesim guests                                    create and start what a JSON list on stdin says
        pvesim filesystem | qmeventd                     the daemons, as their units start them"""
 
 
@@ -36,6 +39,8 @@ def main(arguments: list[str]) -> None:
         _events(options)
     elif name == "status":
         print(qemu.status(vmid(positions, 1)))
+    elif name == "guests":
+        guests(json.load(sys.stdin))
     elif name == "start-all":
         start_all()
     elif name == "stop-all":
@@ -86,6 +91,25 @@ def start_all() -> None:
                 lxc.start(number)
         except PvesimError as exc:
             print(f"{number}: {exc}", flush=True)
+
+
+def guests(wanted: list[dict[str, Any]]) -> None:
+    """`[{"vmid": 100, "options": {"name": ..., "net0": ...}}]`: create and start them.
+
+    What is nowhere in the cluster is created here, and what is here and stopped is started. Guests that have moved away
+    since, or that hibernate, are left alone. Says what it did.
+    """
+    there = cluster.vmlist()
+    for entry in wanted:
+        number = int(entry["vmid"])
+        if number not in there:
+            command_qm.create(number, dict(entry["options"]))
+            print(f"created {number}", flush=True)
+        elif there[number]["node"] != node_name() or there[number]["type"] != "qemu":
+            continue
+        if not qemu.running(number) and not cluster.load(number, "qemu").values.get("lock"):
+            qemu.start(number)
+            print(f"started {number}", flush=True)
 
 
 def stop_all() -> None:
