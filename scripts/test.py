@@ -59,6 +59,7 @@ CHECK = (
 LIVE = (
     live("frr-modules", "tests/integration/frr"),
     live("underlay", "tests/integration/underlay"),
+    live("host-routes", "tests/integration/host_route"),
     live("agent", "tests/integration/agent"),
     live("twin", "tests/integration/twin"),
     Step("demo", ("python", "scripts/twin.py", "up", "--fabric", "examples/spine-leaf/fabric.yml"), 60),

@@ -82,6 +82,20 @@ options:
         exist yet, or to the host of a container; those are listed in RV(sysctl_pending).
     type: dict
     default: {}
+  names:
+    description:
+      - Names for the numbers of route protocols and tables, so that C(ip route) shows them. They are written to
+        F(/etc/iproute2/rt_protos.d/fabric.conf) and F(/etc/iproute2/rt_tables.d/fabric.conf), with O(persist=true).
+    type: dict
+    suboptions:
+      protocols:
+        description: Name and number (1 to 255).
+        type: dict
+        default: {}
+      tables:
+        description: Name and number.
+        type: dict
+        default: {}
   persist:
     description:
       - Whether to write files, so that the state is there after a reboot.
@@ -383,6 +397,10 @@ def main() -> None:
                 },
             },
             "sysctl": {"type": "dict", "default": {}},
+            "names": {
+                "type": "dict",
+                "options": {"protocols": {"type": "dict", "default": {}}, "tables": {"type": "dict", "default": {}}},
+            },
             "persist": {"type": "bool", "default": True},
         },
         supports_check_mode=True,

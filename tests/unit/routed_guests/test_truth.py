@@ -80,8 +80,8 @@ def test_a_tenant_takes_nothing_from_the_fabric() -> None:
     assert granted(*claims) == {130: {"2.57.57.30"}, 131: {"2.57.57.5"}}
     assert whys(*claims) == [
         (
-            "2.57.57.16/28 of web131 (VMID 131, 52:02:45:76:d2:1f), from ipfilter, overlaps 2.57.57.30, which belongs to"
-            " web130 (VMID 130, 52:02:45:76:d2:1e), from fabric: the fabric's entry wins."
+            "2.57.57.16/28 of web131 (VMID 131, 52:02:45:76:d2:1f), from ipfilter, overlaps 2.57.57.30, which"
+            " belongs to web130 (VMID 130, 52:02:45:76:d2:1e), from fabric: the fabric's entry wins."
         ),
     ]
 
