@@ -372,7 +372,7 @@ class Agent:
 
     @staticmethod
     def _touch(link: Link, old: Link | None, vmids: set[int]) -> None:
-        for name in {link.name, old.name if old else link.name}:
+        for name in (link.name, old.name if old else ""):
             guest = guest_of(name)
             if guest:
                 vmids.add(guest[0])
