@@ -80,8 +80,8 @@ def test_a_tenant_takes_nothing_from_the_fabric() -> None:
     assert granted(*claims) == {130: {"2.57.57.30"}, 131: {"2.57.57.5"}}
     assert whys(*claims) == [
         (
-            "2.57.57.16/28 of web131 (VMID 131, 52:02:45:76:d2:1f), from ipfilter, overlaps 2.57.57.30, which belongs to"
-            " web130 (VMID 130, 52:02:45:76:d2:1e), from fabric: the fabric's entry wins."
+            "2.57.57.16/28 of web131 (VMID 131, 52:02:45:76:d2:1f), from ipfilter, overlaps 2.57.57.30, which"
+            " belongs to web130 (VMID 130, 52:02:45:76:d2:1e), from fabric: the fabric's entry wins."
         ),
     ]
 
@@ -139,8 +139,8 @@ def test_tenants_claim_for_the_bridge_only() -> None:
 
 def test_a_tenant_takes_nothing_that_is_said_twice() -> None:
     """The fabric's entry stays, also where the guest's own set repeats it and a third one contests the repetition."""
-    contesting, repeating = claim(130, "2.57.57.0/24", source="ipfilter"), claim(131, "2.57.57.9", source="ipfilter")
-    claims = (contesting, claim(131, "2.57.57.9"), repeating)
+    contesting = claim(130, "2.57.57.0/24", source="ipfilter")
+    claims = (contesting, claim(131, "2.57.57.9"), claim(131, "2.57.57.9", source="ipfilter"))
     assert granted(*claims) == {131: {"2.57.57.9"}}
 
 

@@ -58,7 +58,6 @@ class Agent:
         self.departed: list[tuple[Key, str]] = []  # for the handover: who has just left, and where to
         self._routes: dict[Key, list[Route]] = {}
         self._neighbours: dict[Key, list[Neighbour]] = {}
-        self._elements: dict[Hashable, frozenset[Element]] = {}
         self._devices = wanted.Devices(0, 0)
         self._adopted: dict[Network, list[Route]] = {}
         self._failed: set[str] = set()
@@ -67,7 +66,7 @@ class Agent:
         self.ready_s: float | None = None
         self.resync_at = 0.0
         self.counters = {"flips": 0, "resyncs": 0, "repairs": 0, "failures": 0, "replayed": 0}
-        self.flip_ms: list[float] = []
+        self.flip_ms = self.flip_cpu_ms = 0.0  # the worst from looking at .vmlist to the changed kernel
 
     # --- beginning
 
@@ -226,29 +225,12 @@ class Agent:
         change = wanted.difference(got_routes, want_routes, got_neighbours, want_neighbours)
         if not change.empty:
             self._report(self.kernel.apply(change, self.config.protocol))
-        self._firewall(sets)
+        self.firewall.update(sets)
 
     def _remember(self, key: Key, routes: list[Route], neighbours: list[Neighbour]) -> None:
         self._routes[key], self._neighbours[key] = routes, neighbours
         if not routes and not neighbours:
             del self._routes[key], self._neighbours[key]
-
-    def _firewall(self, sets: dict[Hashable, frozenset[Element]]) -> None:
-        add: set[Element] = set()
-        delete: set[Element] = set()
-        for key, elements in sets.items():
-            old = self._elements.get(key, frozenset())
-            add |= elements - old
-            delete |= old - elements
-            if elements:
-                self._elements[key] = elements
-            else:
-                self._elements.pop(key, None)
-        if add or delete:
-            self.firewall.change(add - delete, delete - add, self.all_elements)
-
-    def all_elements(self) -> set[Element]:
-        return set().union(*self._elements.values()) if self._elements else set()
 
     # --- the whole
 
@@ -313,11 +295,11 @@ class Agent:
             self._report(self.kernel.apply(change, self.config.protocol))
 
     def _sync_firewall(self) -> None:
-        self._elements = {key: self._want(key)[2] for key in self.guests}
+        sets: dict[Hashable, frozenset[Element]] = {key: self._want(key)[2] for key in self.guests}
         for link in self.links.ports():
-            self._elements[("port", link.ifindex)] = frozenset((wanted.port_element(link.name),))
-        self._elements["peers"] = wanted.peer_elements(self.config)
-        self.firewall.sync(self.all_elements)
+            sets[("port", link.ifindex)] = frozenset((wanted.port_element(link.name),))
+        sets["peers"] = wanted.peer_elements(self.config)
+        self.firewall.sync(sets)
 
     def _say_mode(self) -> None:
         self.journal.standing(
@@ -381,7 +363,7 @@ class Agent:
             self.keep_forward()
             self.full_sync()
             return
-        self._firewall(ports)
+        self.firewall.update(ports)
         if self.knows and self.synced and vmids:
             known = [vmid for vmid in vmids if vmid in self.proxmox.owners or vmid in self.keys_of]
             # Its configuration may have been written a moment ago: `lock: backup` must be known before it is announced
@@ -390,14 +372,14 @@ class Agent:
 
     @staticmethod
     def _touch(link: Link, old: Link | None, vmids: set[int]) -> None:
-        for name in {link.name, old.name if old else link.name}:
+        for name in (link.name, old.name if old else ""):
             guest = guest_of(name)
             if guest:
                 vmids.add(guest[0])
 
     def on_poll(self) -> None:
         """Has .vmlist changed? What is known is acted upon first; files are read afterwards."""
-        begun = time.perf_counter()
+        begun, begun_cpu = time.perf_counter(), time.thread_time()
         flips = self.counters["flips"]
         was_known = self.knows
         changed = self.proxmox.poll()
@@ -412,7 +394,8 @@ class Agent:
             return
         self.evaluate(key for vmid in changed for key in self.keys_of.get(vmid, ()))
         if self.counters["flips"] != flips:
-            self.flip_ms = [*self.flip_ms[-99:], (time.perf_counter() - begun) * 1000]
+            self.flip_ms = max(self.flip_ms, (time.perf_counter() - begun) * 1000)
+            self.flip_cpu_ms = max(self.flip_cpu_ms, (time.thread_time() - begun_cpu) * 1000)
         self._say_mode()
         if self.proxmox.reads_all:
             nics_before = {vmid: self.proxmox.known(vmid) for vmid in changed}
@@ -493,7 +476,11 @@ class Agent:
             "guests": guests,
             "refused": [refusal._asdict() for refusal in self.inventory.refused],
             "firewall": self.firewall.mode,
-            "counters": {**self.counters, "flip_ms_worst": round(max(self.flip_ms, default=0), 2)},
+            "counters": {
+                **self.counters,
+                "flip_ms_worst": round(self.flip_ms, 2),
+                "flip_cpu_ms_worst": round(self.flip_cpu_ms, 2),
+            },
         }
 
 

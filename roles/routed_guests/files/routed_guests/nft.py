@@ -10,12 +10,12 @@ import json
 import socket
 import struct
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 from . import ruleset
 from .config import Config
-from .journal import ERROR, NOTICE, WARNING, Journal
+from .journal import ERROR, INFO, NOTICE, Journal
 from .wanted import Element
 
 BY_BRIDGE = "ibrname"
@@ -107,40 +107,56 @@ def script(add: Iterable[Element], delete: Iterable[Element]) -> str:
 
 
 class Firewall:
-    """The sets as they should be. Where they cannot be made so, the frames of the guests concerned are dropped."""
+    """The sets as they should be. Where they cannot be made so, the frames of the guests concerned are dropped.
+
+    Elements are kept by whom they are for: a guest's interface, a port, the other nodes.
+    """
 
     def __init__(self, config: Config, journal: Journal) -> None:
         self._config = config
         self._journal = journal
+        self._elements: dict[Hashable, frozenset[Element]] = {}
         self.mode = ""
         self._generation = 0
         self._trusted = 0
 
-    def change(self, add: set[Element], delete: set[Element], everything: Callable[[], set[Element]]) -> None:
-        """Add and delete; where that fails, because somebody changed a table, compare with everything."""
-        if not add and not delete:
+    def update(self, sets: Mapping[Hashable, frozenset[Element]]) -> None:
+        """New elements of some; where they cannot be set, because somebody changed a table, all are compared."""
+        add: set[Element] = set()
+        delete: set[Element] = set()
+        for key, elements in sets.items():
+            old = self._elements.get(key, frozenset())
+            add |= elements - old
+            delete |= old - elements
+            self._elements[key] = elements
+            if not elements:
+                del self._elements[key]
+        if not add ^ delete:
             return
         try:
-            run("-f", "-", text=script(add, delete))
+            run("-f", "-", text=script(add - delete, delete - add))
             self._generation = generation()
         except NftError:
             self._generation = 0
-            self.sync(everything)
+            self._compare()
 
-    def sync(self, everything: Callable[[], set[Element]]) -> None:
+    def sync(self, sets: Mapping[Hashable, frozenset[Element]]) -> None:
+        """These and no others; compared with the kernel where anything has changed since."""
+        changed = {key: elements for key, elements in sets.items() if elements} != self._elements
+        self._elements = {key: elements for key, elements in sets.items() if elements}
         now = generation()
         self._trusted += 1
-        if now and now == self._generation and self._trusted % _EVERY:
-            return
+        if changed or not now or now != self._generation or not self._trusted % _EVERY:
+            self._compare()
+
+    def _compare(self) -> None:
         try:
-            self._repair(everything())
+            self._repair(set().union(*self._elements.values()))
             self._generation = generation()
             self._journal.standing("nft", ERROR, "")
         except (NftError, ValueError, KeyError) as exc:
             self._generation = 0
-            self._journal.standing(
-                "nft", ERROR, f"the firewall's sets cannot be kept; unknown guests stay cut off: {exc}"
-            )
+            self._journal.standing("nft", ERROR, f"the firewall's sets cannot be kept, guests may be cut off: {exc}")
 
     def _repair(self, want: set[Element]) -> None:
         try:
@@ -150,10 +166,8 @@ class Firewall:
             self._journal.say(NOTICE, f"the firewall was not loaded: now it is, by {self.mode}")
             got = self._read()
         if got != want:
-            if self._trusted > 1 and self._generation:
-                self._journal.say(
-                    WARNING, f"the firewall's sets were changed by somebody: {len(got ^ want)} elements put right"
-                )
+            if self._trusted > 1:
+                self._journal.say(INFO, f"the firewall's sets: {len(got ^ want)} elements put right")
             run("-f", "-", text=script(want - got, got - want))
 
     def _read(self) -> set[Element]:
