@@ -7,4 +7,7 @@ for part in inventory connection filter modules module_utils plugin_utils; do
   compgen -G "ansible_collections/routed/fabric/plugins/$part/*" >/dev/null &&
     packages+=(-p "ansible_collections.routed.fabric.plugins.$part")
 done
-exec mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache "${packages[@]}"
+mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache "${packages[@]}"
+# What runs on Proxmox nodes as a program of its own.
+cd ../../roles/routed_guests/files
+exec mypy --config-file ../../../pyproject.toml --cache-dir ../../../.mypy_cache -p routed_guests
