@@ -84,8 +84,10 @@ class Loop:
         agent = self.agent
         if now >= self._poll_at:
             agent.on_poll()
-            self._poll_at = now + (self.timing.fast_poll_s if self._hurried() else self.timing.poll_s)
+            self._poll_at = now + self.timing.poll_s
         self.handover.tick(now)
+        if self._hurried():  # perhaps only since a moment ago
+            self._poll_at = min(self._poll_at, now + self.timing.fast_poll_s)
         agent.on_deadlines(now)
         self.onward.tick(now)
         if now >= self._scrub_at:
