@@ -246,11 +246,11 @@ def test_live_migration(guests: Guests, delay_ms: int) -> None:
     assert max(move.probed.gap_ms - move.pause_ms for move in moves) < STUCK_MS, "a flow was stuck"
     if delay_ms == 50:
         assert sum(move.probed.lost for move in moves) == 0, summary(moves)
-        if accepting():
+        if accepting():  # times of one or two moves say nothing
             assert statistics.median(excess) <= statistics.median([f.excess_ms for f in floors]) + 10, (
                 f"{summary(moves)}; floor: {summary(floors)}"
             )
-        assert max(excess) <= 250, summary(moves)
+            assert max(excess) <= 250, summary(moves)
 
 
 def test_between_releases(guests: Guests) -> None:
@@ -264,4 +264,5 @@ def test_between_releases(guests: Guests) -> None:
     print(f"\n10.3 and 8.4: {summary(moves)}")
     record("guests", "live migration between FRR 10.3 and 8.4", summary(moves), len(moves), reached(moves))
     assert sum(move.probed.lost for move in moves) == 0, summary(moves)
-    assert max(move.excess_ms for move in moves) <= 250, summary(moves)
+    if accepting():
+        assert max(move.excess_ms for move in moves) <= 250, summary(moves)
