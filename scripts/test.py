@@ -68,6 +68,9 @@ LIVE = (
     live("fabric", "tests/integration/fabric"),
     Step("oldest-core", ("scripts/oldest_core.sh",), 60),
     Step("demo-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/spine-leaf/fabric.yml")),
+    Step("vms", ("python", "scripts/twin.py", "up", "--fabric", "examples/routed-vms/fabric.yml"), 60),
+    live("guests", "tests/integration/guests"),
+    Step("vms-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/routed-vms/fabric.yml")),
     Step("foreign-project", ("scripts/foreign_project.sh",)),
     Step("importer", ("scripts/importer.sh",)),
     Step("molecule", ("scripts/molecule.sh",), 60),
@@ -92,6 +95,15 @@ ACCEPT = {
         Step("demo", ("python", "scripts/twin.py", "up", "--fabric", "examples/spine-leaf/fabric.yml"), 60),
         live("fabric", "tests/integration/fabric", FABRIC_ACCEPT="1"),
         Step("demo-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/spine-leaf/fabric.yml")),
+    ),
+    "guests": (
+        live("host-routes", "tests/integration/host_route", FABRIC_ACCEPT="1"),
+        live("agent", "tests/integration/agent", FABRIC_ACCEPT="1"),
+        live("pvesim", "tests/integration/pvesim", FABRIC_ACCEPT="1"),
+        live("proxmox", "tests/integration/proxmox", FABRIC_ACCEPT="1"),
+        Step("vms", ("python", "scripts/twin.py", "up", "--fabric", "examples/routed-vms/fabric.yml"), 60),
+        live("guests", "tests/integration/guests", FABRIC_ACCEPT="1"),
+        Step("vms-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/routed-vms/fabric.yml")),
     ),
 }
 

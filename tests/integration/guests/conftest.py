@@ -28,9 +28,10 @@ def guests() -> Guests:
 
 
 @pytest.fixture(autouse=True)
-def _calm(guests: Guests) -> Iterator[None]:
-    """Every test begins with pvesim's own timing, and all guests where the file has them."""
+def _calm(guests: Guests, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every test begins with pvesim's own timing, and all guests where the file has them, unless it wants chance."""
     guests.pvesim_settings(delay_ms=[20, 20], cont_delay_ms=0, migrate_fail="")
-    guests.home()
+    if "chance" not in request.keywords:
+        guests.home()
     yield
     guests.pvesim_settings(delay_ms=[20, 20], cont_delay_ms=0, migrate_fail="")

@@ -21,10 +21,10 @@ from guestlab import Guests
 from standing import CHECKOUT
 
 sys.path.insert(0, str(CHECKOUT / "tests" / "integration" / "agent"))
-import frames  # noqa: E402
+import frames
 
 NODE, VICTIM, ATTACKER = "pve1", 130, 666
-MAC, V4, V6 = "52:02:45:76:d2:66", "203.0.113.66", "2001:db8:1000::66"
+MAC, V4, V6 = "52:02:45:76:d2:66", "203.0.113.96", "2001:db8:1000::66"
 OTHER_MAC = "52:02:45:76:d2:67"
 LINK_LOCAL = "fe80::5002:45ff:fe76:d266"
 LIST = "/etc/pve/fabric/guests.json"
@@ -37,8 +37,8 @@ class Attack:
 
     def send(self, frame: bytes) -> None:
         script = (
-            "import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind((\"bad0\", 0)); "
-            f"[s.send(bytes.fromhex(\"{frame.hex()}\")) for dummy in range({EACH})]"
+            'import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(("bad0", 0)); '
+            f'[s.send(bytes.fromhex("{frame.hex()}")) for dummy in range({EACH})]'
         )
         self.guests.ask(NODE, f"ip netns exec bad python3 -c '{script}'")
 
@@ -55,7 +55,8 @@ class Attack:
         match += " or icmp6[0] == 134 or icmp6[0] == 137 or icmp[0] == 5 or udp src port 67"
         capture = f"timeout 3 tcpdump -c {EACH} -Q out -nni tap{VICTIM}i0 '{match}' 2>/tmp/capture.err >/tmp/capture & "
         self.guests.ask(NODE, f"rm -f /tmp/capture /tmp/capture.err; {capture}")
-        self.guests.wait("the capture", lambda: "listening" in self.guests.shell(NODE, "cat /tmp/capture.err").stdout, 10)
+        listening = lambda: "listening" in self.guests.shell(NODE, "cat /tmp/capture.err").stdout  # noqa: E731
+        self.guests.wait("the capture", listening, 10)
         self.send(frame)
         self.guests.settle(0.7)
         self.guests.shell(NODE, "pkill -INT -x tcpdump")
@@ -84,8 +85,9 @@ def attack(guests: Guests) -> Iterator[Attack]:
         )
         yield Attack(guests)
     finally:
-        guests.ask(NODE, f"ip link del veth{ATTACKER}i0; ip netns del bad; rm /etc/pve/nodes/{NODE}/lxc/{ATTACKER}.conf")
-        guests.ask(NODE, f"cat >{LIST} <<'END'\n{before}\nEND\n")
+        guests.ask(NODE, f"ip link del veth{ATTACKER}i0; ip netns del bad")
+        guests.ask(NODE, f"rm /etc/pve/nodes/{NODE}/lxc/{ATTACKER}.conf")
+        guests.ask(NODE, f"cat >{LIST} <<'END'\n{before}END\n")
 
 
 def test_nothing_false_arrives(attack: Attack) -> None:

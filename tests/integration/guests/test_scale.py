@@ -49,7 +49,8 @@ pathlib.Path("{CONFIG}").write_text(json.dumps(config))
 lines = []
 for number in range({here}):
     tap = "tap%di0" % ({FIRST} + number)
-    lines += ["link add %s type veth peer name g%d" % (tap, number), "link set %s addrgenmode none master vmbr1 up" % tap]
+    lines += ["link add %s type veth peer name g%d" % (tap, number)]
+    lines += ["link set %s addrgenmode none master vmbr1 up" % tap]
 pathlib.Path("/root/taps").write_text("\\n".join(lines) + "\\n")
 """
     remove = f"""
@@ -63,7 +64,10 @@ pathlib.Path("/root/taps").write_text("".join("link del tap%di0\\n" % n for n in
 """
     guests.ask(NODE, "systemctl stop routed-guests")
     try:
-        guests.ask(NODE, f"python3 - <<'END'\n{make}\nEND\nip -batch /root/taps", )
+        guests.ask(
+            NODE,
+            f"python3 - <<'END'\n{make}\nEND\nip -batch /root/taps",
+        )
         yield guests
     finally:
         guests.shell(NODE, f"python3 - <<'END'\n{remove}\nEND\nip -force -batch /root/taps", 300)

@@ -11,6 +11,8 @@ import socket
 from collections.abc import Iterable
 from typing import NamedTuple
 
+# Of the bridge, on every node: what guests have for a gateway.
+GATEWAY4, GATEWAY6 = "169.254.0.1", "fe80::1"
 IPV4 = 4
 IPV6 = 6
 BITS = {IPV4: 32, IPV6: 128}

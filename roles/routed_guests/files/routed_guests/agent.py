@@ -241,6 +241,8 @@ class Agent:
         self._failed_before, self._failed = self._failed, set()
         self._devices = self.links.devices()
         self._report(self.kernel.keep_rules(self.config))
+        if self._devices.bridge:
+            self._report(self.kernel.keep_gateways(self._devices.bridge))
         self.isolate(self.links.ports())
         self._say_mode()
         if not self.knows:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from . import netlink
-from .addresses import IPV4, IPV6
+from .addresses import GATEWAY4, GATEWAY6, IPV4, IPV6
 from .config import Config, Forward
 from .wanted import Difference, Neighbour, Route
 
@@ -241,6 +241,16 @@ class Kernel:
                 _Request(netlink.add_rule(rule, config.protocol), "rule add", rule, (errno.EEXIST,))
                 for rule in wanted
                 if rule not in got
+            ]
+        )
+
+    def keep_gateways(self, bridge: int) -> list[Failure]:
+        """Add the bridge's addresses where they are missing: the kernel takes the link-local one away at link-down."""
+        harmless = (errno.EEXIST, errno.ENODEV)
+        return self._apply(
+            [
+                _Request(netlink.add_address(bridge, address, length), "address add", address, harmless)
+                for address, length in ((GATEWAY4, 32), (GATEWAY6, 64))
             ]
         )
 

@@ -22,10 +22,12 @@ _ATTRIBUTE = struct.Struct("=HH")
 _IFINFO = struct.Struct("=BxHiII")
 _RTMSG = struct.Struct("=BBBBBBBBI")
 _NDMSG = struct.Struct("=BxHiHBB")
+_IFADDRMSG = struct.Struct("=BBBBi")
 _U32 = struct.Struct("=I")
 
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
+RTM_NEWADDR = 20
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
 RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE = 32, 33, 34
@@ -46,6 +48,8 @@ _VXLAN_ID, _VXLAN_LOCAL, _VXLAN_PORT, _VXLAN_LOCAL6 = 1, 4, 15, 17
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_TABLE, _RTA_VIA = 1, 4, 5, 6, 15, 18
 _NDA_DST, _NDA_LLADDR, _NDA_IFINDEX, _NDA_PROTOCOL = 1, 2, 8, 12
 _FRA_IIFNAME, _FRA_PRIORITY, _FRA_TABLE, _FRA_PROTOCOL = 3, 6, 15, 21
+_IFA_ADDRESS, _IFA_LOCAL = 1, 2
+_IFA_F_NODAD = 0x02
 _NUD_PERMANENT = 0x80
 _NTF_SELF = 2
 _ONLINK = 4
@@ -337,3 +341,17 @@ def add_rule(rule: Rule, protocol: int) -> bytes:
     if rule.interface:
         body += attribute(_FRA_IIFNAME, rule.interface.encode() + b"\0")
     return message(RTM_NEWRULE, F_REQUEST | F_ACK | F_CREATE | F_EXCL, body)
+
+
+# --- addresses
+
+
+def add_address(interface: int, address: str, length: int) -> bytes:
+    """An address that is usable at once."""
+    version = IPV6 if ":" in address else IPV4
+    packed = socket.inet_pton(FAMILY[version], address)
+    flags = _IFA_F_NODAD if version == IPV6 else 0
+    scope = _SCOPE_LINK if address.startswith("fe80:") else _SCOPE_UNIVERSE
+    body = _IFADDRMSG.pack(FAMILY[version], length, flags, scope, interface)
+    body += attribute(_IFA_LOCAL, packed) + attribute(_IFA_ADDRESS, packed)
+    return message(RTM_NEWADDR, F_REQUEST | F_ACK | F_CREATE | F_EXCL, body)

@@ -15,12 +15,10 @@ nft 1.0.6 has no `icmpv6 taddr`: the target of neighbour discovery is read as ra
 
 from __future__ import annotations
 
-from .addresses import IPV4, Network
+from .addresses import GATEWAY4, GATEWAY6, IPV4, Network
 from .config import Config
 
 TABLE = "fabric_guests"
-GATEWAY4 = "169.254.0.1"
-GATEWAY6 = "fe80::1"
 
 # set -> (its type, whether it holds prefixes)
 BRIDGE_SETS = {
