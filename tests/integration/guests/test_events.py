@@ -26,7 +26,8 @@ def container(guests: Guests) -> Iterator[Guests]:
     node, before = "pve2", guests.ask("pve2", f"cat {LIST}")
     claim = {"name": "ct01", "vmid": CONTAINER, "mac": MAC, "addresses": ADDRESSES, "prefixes": []}
     claims = {"guests": [*json.loads(before)["guests"], claim]}
-    net = f"name=eth0,bridge=vmbr1,hwaddr={MAC.upper()},ip={ADDRESSES[0]}/32,gw=169.254.0.1,ip6={ADDRESSES[1]}/128,gw6=fe80::1"
+    net = f"name=eth0,bridge=vmbr1,hwaddr={MAC.upper()},ip={ADDRESSES[0]}/32,gw=169.254.0.1"
+    net += f",ip6={ADDRESSES[1]}/128,gw6=fe80::1"
     guests.ask(node, f"cat >{LIST} <<'END'\n{json.dumps(claims)}\nEND\n")
     guests.ask(node, f"pct create {CONTAINER} local:vztmpl/none.tar --hostname ct01 --net0 {net}")
     guests.guests["ct01"] = {**claim, "node": node}
