@@ -62,7 +62,9 @@ def version(raw: bytes) -> tuple[int, int]:
 def vmlist(raw: bytes) -> dict[int, Owner]:
     """VMID -> Owner."""
     try:
-        ids = json.loads(raw)["ids"]
+        found = json.loads(raw)
+        # Without any guest there is no "ids", only the version (pmxcfs: cfs_create_vmlist_msg).
+        ids = found.get("ids", {}) if "version" in found else found["ids"]
         return {int(vmid): Owner(entry["node"], entry["type"], entry["version"]) for vmid, entry in ids.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise ParseError(f".vmlist: {exc!r}") from exc
