@@ -7,4 +7,6 @@ for part in inventory connection filter modules module_utils plugin_utils; do
   compgen -G "ansible_collections/routed/fabric/plugins/$part/*" >/dev/null &&
     packages+=(-p "ansible_collections.routed.fabric.plugins.$part")
 done
-exec mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache "${packages[@]}"
+mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache "${packages[@]}"
+cd ../../roles/twin/files
+exec mypy --config-file ../../../pyproject.toml --cache-dir ../../../.mypy_cache -p pvesim

@@ -25,7 +25,8 @@ def test_a_cluster_of_two(pve1, pve2, eventually):
     )
     for node in (pve1, pve2):
         eventually(
-            lambda: "Total votes:      2" in node.run("pvecm", "status", check=False), f"two votes on {node.name}"
+            lambda node=node: "Total votes:      2" in node.run("pvecm", "status", check=False),
+            f"two votes on {node.name}",
         )
         assert node.run("cat", "/etc/corosync/corosync.conf") == node.run("cat", "/etc/pve/corosync.conf")
         members = json.loads(node.run("cat", "/etc/pve/.members"))
