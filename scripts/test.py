@@ -60,6 +60,7 @@ LIVE = (
     live("frr-modules", "tests/integration/frr"),
     live("underlay", "tests/integration/underlay"),
     live("host-routes", "tests/integration/host_route"),
+    live("agent", "tests/integration/agent"),
     live("twin", "tests/integration/twin"),
     live("pvesim", "tests/integration/pvesim"),
     Step("demo", ("python", "scripts/twin.py", "up", "--fabric", "examples/spine-leaf/fabric.yml"), 60),

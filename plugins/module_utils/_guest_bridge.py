@@ -33,8 +33,8 @@ SYSCTL_HEADER = (
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
-# Without it, `ifreload` takes every running guest off the bridge (seen with Debian's ifupdown2 3.0; Proxmox' own package
-# has this value as its default).
+# Without it, `ifreload` takes every running guest off the bridge (seen with Debian's ifupdown2 3.0; Proxmox' own
+# package has this value as its default).
 CONDONE = "bridge-ports-condone-regex"
 GUEST_PORTS = "^(tap|veth|fwpr)"
 # Of the stanzas of our bridge, these are ours; all other options (mtu, say) stay as they are.

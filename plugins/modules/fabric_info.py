@@ -26,8 +26,8 @@ options:
         the prefixes that BGP gave to zebra; V(advertised) the prefixes sent to each of O(advertised_to).
       - V(links), V(addresses), V(routes) (all tables), V(rules), V(neighbours) and V(nft) are the kernel's.
       - V(sysctl), V(files) and V(pings) read what their options list.
-      - V(guests) is what a node knows of its routed guests: the agent's own words, the bridge, routes, permanent
-        neighbours, nft tables, and over which AS paths the fabric offers the same prefixes.
+      - V(guests) is what a node knows of its routed guests. That is the agent's own words, the bridge, routes,
+        permanent neighbours, nft tables, and over which AS paths the fabric offers the same prefixes.
       - V(snapshot) is all state that must be equal before and after a run that moves nothing, without counters, ages
         and other values that change by themselves.
     type: list

@@ -92,7 +92,10 @@ def guest_firewall_loaded(live: Live, plan: Plan) -> list[Result]:
 
 
 def guest_announced_once(live: Live, plan: Plan) -> list[Result]:
-    """What this node claims for good, no other one announces; else the fabric sends half of it there."""
+    """What this node claims for good, no other one claims as well or better; else the fabric sends its packets there.
+
+    A worse claim is not heard: routers pass on the best path alone.
+    """
     if not plan.guests:
         return []
     steady = plan.guests["metrics"]["steady"]

@@ -162,6 +162,8 @@ class Node:
         self.process: subprocess.Popen[bytes] | None = None
         self.log = self.work / "agent.log"
         self.extra: dict[str, Any] = {}
+        self.programs = ""  # a folder that comes before the release's programs
+        self.space.run("sysctl", "-qw", "net.ipv6.conf.default.addr_gen_mode=1")
         self.make_bridge()
         self.space.batch([f"address add {self.loopback}/128 dev lo"])
         for setting, value in (
@@ -210,6 +212,7 @@ class Node:
             f"mount --bind {self.work} {self.rootfs}/mnt && mount -t proc proc {self.rootfs}/proc && "
             f"mount -t tmpfs tmpfs {self.rootfs}/run && "
             f"exec chroot {self.rootfs} /usr/bin/env PYTHONPATH=/mnt/code PYTHONDONTWRITEBYTECODE=1 "
+            f"PATH={self.programs}:/usr/sbin:/usr/bin:/sbin:/bin "
             f"/usr/bin/python3 -m routed_guests --config /mnt/config.json {' '.join(arguments)}"
         )
         return ["nsenter", f"--net=/run/netns/{self.space.name}", "unshare", "--mount", "sh", "-c", inner]
@@ -338,5 +341,8 @@ def join(first: Node, second: Node) -> None:
                 f"link set up{other.number} up",
                 f"address add fe80::ff:{one.number:x}/64 dev up{other.number} nodad",
                 f"route add {other.loopback}/128 via fe80::ff:{other.number:x} dev up{other.number} src {one.loopback}",
+                # rp_filter=2, as pve-firewall sets it, wants a way back to whatever source
+                f"route add 0.0.0.0/0 via inet6 fe80::ff:{other.number:x} dev up{other.number}",
+                f"route add ::/0 via fe80::ff:{other.number:x} dev up{other.number}",
             ]
         )

@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +25,8 @@ from ansible_collections.routed.fabric.plugins.module_utils._guest_agent import 
     GuestAgentError,
     UnitState,
 )
+from ansible_collections.routed.fabric.plugins.modules import guest_agent as guest_agent_module
+from ansible_collections.routed.fabric.plugins.modules import guest_list as guest_list_module
 
 OPTIONS: dict[str, Any] = {
     "code": {"__init__.py": "", "agent.py": "x"},
@@ -137,3 +142,93 @@ class TestList:
     def test_too_many(self):
         with pytest.raises(GuestAgentError, match=r"guests: the list has \d+ bytes, and Proxmox' cluster file system"):
             guest_agent.render_guests([{"name": "x" * 1000}] * 1100)
+
+
+class Machine:
+    """AnsibleModule as far as the module asks for it, over a directory instead of a node."""
+
+    def __init__(self, tmp_path, **more: Any) -> None:
+        self.params = {**OPTIONS, **more}
+        self.check_mode = False
+        self.tmpdir = str(tmp_path)
+        self.calls: list[str] = []
+        self.refuse = ""
+
+    def atomic_move(self, source: str, target: str) -> None:
+        shutil.move(source, target)
+
+    def run_command(self, argv: list[str]) -> tuple[int, str, str]:
+        text = " ".join([Path(argv[0]).name, *argv[1:]])
+        self.calls.append(text)
+        return (1, "", "no") if self.refuse and text.startswith(self.refuse) else (0, "", "")
+
+
+@pytest.fixture
+def node(tmp_path, monkeypatch):
+    for name in ("CODE", "ENTRY", "UNITS", "CONFIG", "DNSMASQ"):
+        path = tmp_path / "node" / getattr(guest_agent, name).lstrip("/")
+        monkeypatch.setattr(guest_agent, name, str(path))
+    return tmp_path / "node"
+
+
+class TestModule:
+    def test_a_second_run_changes_nothing(self, node, tmp_path):
+        assert guest_agent_module.GuestAgent(Machine(tmp_path)).run()["changed"]
+        entry = Path(guest_agent.ENTRY)
+        assert entry.stat().st_mode & 0o777 == 0o755
+        entry.chmod(0o600)
+        machine = Machine(tmp_path)
+        done = guest_agent_module.GuestAgent(machine).run()
+        assert [c for c in done["commands"] if not c.startswith("systemctl")] == [f"chmod 755 {entry}"]
+        assert entry.stat().st_mode & 0o777 == 0o755
+
+    def test_a_configuration_that_the_agent_refuses_goes_back(self, node, tmp_path):
+        guest_agent_module.GuestAgent(Machine(tmp_path)).run()
+        good = Path(guest_agent.CONFIG).read_text()
+        machine = Machine(tmp_path, config={"node": "bad"}, code={"__init__.py": "", "new.py": ""})
+        machine.refuse = "routed-guests check"
+        with pytest.raises(GuestAgentError, match="`routed-guests check` says: no; the former files are back"):
+            guest_agent_module.GuestAgent(machine).run()
+        assert Path(guest_agent.CONFIG).read_text() == good
+        assert sorted(path.name for path in Path(guest_agent.CODE).iterdir()) == ["__init__.py", "agent.py"]
+        assert machine.calls[-1] == "systemctl restart routed-guests.service"
+
+    def test_an_agent_that_does_not_start_goes_back(self, node, tmp_path):
+        machine = Machine(tmp_path)
+        machine.refuse = "systemctl start routed-guests.service"
+        with pytest.raises(GuestAgentError, match=r"`systemctl start routed-guests.service` failed: no; the former"):
+            guest_agent_module.GuestAgent(machine).run()
+        assert not [path for path in node.rglob("*") if path.is_file()]
+
+    def test_check_mode_writes_nothing(self, node, tmp_path):
+        machine = Machine(tmp_path)
+        machine.check_mode = True
+        assert guest_agent_module.GuestAgent(machine).run()["changed"]
+        assert not node.exists()
+
+
+class TestGuestList:
+    @staticmethod
+    def run(path: Path, guests: list[dict[str, Any]], check_mode: bool = False) -> dict[str, Any]:
+        module = SimpleNamespace(params={"path": str(path), "guests": guests}, check_mode=check_mode)
+        return guest_list_module.GuestList(module).run()
+
+    def test_four_calls(self, tmp_path):
+        path = tmp_path / "fabric" / "guests.json"
+        guests = [{"name": "a"}]
+        assert self.run(path, guests, check_mode=True)["changed"]
+        assert not path.exists()
+        assert self.run(path, guests)["commands"] == [f"write {path}"]
+        assert not self.run(path, guests, check_mode=True)["changed"]
+        assert self.run(path, guests) | {"diff": None} == {
+            "changed": False,
+            "before": 1,
+            "after": 1,
+            "commands": [],
+            "diff": None,
+        }
+        assert [entry.name for entry in path.parent.iterdir()] == ["guests.json"]
+
+    def test_without_proxmox(self, tmp_path):
+        with pytest.raises(GuestAgentError, match="Proxmox' cluster file system does not run"):
+            self.run(tmp_path / "pve" / "fabric" / "guests.json", [])

@@ -162,13 +162,9 @@ class TestFile:
         assert STANZAS.count("\n\n") == 1
 
     def test_the_editor_s_own_form_is_left_alone(self):
-        # its order of interfaces, an MTU and a comment that somebody typed in, `auto` lines in one place
-        edited = (
-            "auto lo\niface lo inet loopback\n\nauto vmbr1\niface vmbr1 inet static\n"
-            "\taddress 169.254.0.1/32\n\tbridge-ports none\n\tbridge-stp off\n\tbridge-fd 0\n\tmtu 9000\n"
-            f"\thwaddress 02:00:5e:00:01:01\n\tbridge-ports-condone-regex ^(tap|veth|fwpr)\n\tpre-up {PRE_UP}\n\n"
-            "iface vmbr1 inet6 static\n\taddress fe80::1/64\n\tipv6-addrgen off\n#the guests\n\nsource /etc/network/interfaces.d/*\n\n"
-        )
+        # its order of interfaces, an MTU and a comment that somebody typed in
+        edited = "auto lo\niface lo inet loopback\n\n" + STANZAS.replace("fd 0\n", "fd 0\n\tmtu 9000\n")
+        edited += "#the guests\n\nsource /etc/network/interfaces.d/*\n\n"
         assert guest_bridge.with_bridge(edited, WANTED) == edited
 
     def test_options_of_others_survive_a_change_of_ours(self):

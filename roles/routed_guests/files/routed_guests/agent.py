@@ -16,9 +16,10 @@ from collections.abc import Collection, Hashable, Iterable
 from typing import Any
 
 from . import kernel as kernel_edge
-from . import machine, status, truth, wanted
+from . import machine, status, wanted
 from .addresses import Network
 from .config import Config
+from .inventory import Inventory, Key
 from .journal import ERROR, WARNING, Journal
 from .kernel import Failure, Kernel
 from .links import Links, Port, guest_of
@@ -28,7 +29,6 @@ from .nft import Firewall
 from .proxmox import Proxmox
 from .wanted import Element, Guest, Neighbour, Route
 
-Key = tuple[int, int]  # VMID, number of the interface
 QUIET = State()
 
 
@@ -44,15 +44,13 @@ class Agent:
         self.links = Links(config)
         peers = tuple(config.forward.peers) if config.forward else ()
         self.rules = machine.Rules(config.node, peers, config.timing)
-        self.grants: dict[int, list[truth.Grant]] = {}
-        self.guests: dict[Key, Guest] = {}
-        self.keys_of: dict[int, list[Key]] = {}
+        self.inventory = Inventory(config, self.proxmox, journal)
+        self.guests = self.inventory.guests
+        self.keys_of = self.inventory.keys_of
         self.states: dict[Key, State] = {}
         self.since_wall: dict[Key, float] = {}
         self.onward: set[Key] = set()
-        self.migrating: set[int] = set()  # VMIDs with `lock: migrate`
-        self.backing_up: set[int] = set()  # VMIDs with `lock: backup`
-        self.held: dict[int, bool] = {}  # of those: whether QEMU was only prepared, and does not run
+        self.held: dict[int, bool] = {}  # VMIDs with `lock: backup`: whether QEMU was only prepared, and does not run
         self.incoming: set[Key] = set()
         self.leaving: set[Key] = set()
         self.revision = 0  # grows with everything that the status shows
@@ -63,8 +61,8 @@ class Agent:
         self._elements: dict[Hashable, frozenset[Element]] = {}
         self._devices = wanted.Devices(0, 0)
         self._adopted: dict[Network, list[Route]] = {}
-        self._refused_claims: list[truth.Refusal] = []
-        self._refused: dict[int, list[truth.Refusal]] = {}
+        self._failed: set[str] = set()
+        self._failed_before: set[str] = set()
         self.synced = False
         self.ready_s: float | None = None
         self.resync_at = 0.0
@@ -104,29 +102,16 @@ class Agent:
             self._report(self.kernel.keep_fdb(forward, made.ifindex))
 
     def _report(self, failures: Collection[Failure]) -> None:
+        """Each is told once, as long as it lasts; and tried again soon, once, and then with every comparison."""
         for failure in failures:
             self.counters["failures"] += 1
-            self.journal.error(f"the kernel refused: {failure}")
-        if failures:
-            self.resync_at = min(self.resync_at, time.monotonic() + 1)
+            text = str(failure)
+            if text not in self._failed and text not in self._failed_before:
+                self.journal.error(f"the kernel refused: {text}")
+                self.resync_at = min(self.resync_at, time.monotonic() + 1)
+            self._failed.add(text)
 
     # --- truth
-
-    def decide_claims(self) -> None:
-        claims, refused = self.proxmox.claims()
-        grants, contested = truth.decide(claims, self.config.prefixes)
-        self.grants = {}
-        for grant in grants.values():
-            self.grants.setdefault(grant.vmid, []).append(grant)
-        self._note_refusals(self._refused_claims, refused + contested)
-        self._refused_claims = refused + contested
-
-    def _note_refusals(self, old: Iterable[truth.Refusal], new: Iterable[truth.Refusal]) -> None:
-        before = set(old)
-        self.revision += 1
-        for refusal in new:
-            if refusal not in before:
-                self.journal.warning(f"refused: {refusal.why}")
 
     def relevant(self, vmid: int) -> bool:
         return (
@@ -137,77 +122,22 @@ class Agent:
 
     def refresh(self, vmids: Iterable[int]) -> list[Key]:
         """Bring the interfaces of these guests up to date; the keys that have to be looked at."""
-        touched: list[Key] = []
-        for vmid in vmids:
-            before = self.keys_of.get(vmid, [])
-            found = self._interfaces(vmid) if self.relevant(vmid) or self._was_ours(vmid) else {}
-            for key in before:
-                if key not in found:
-                    self._drop(key)
-                    touched.append(key)
-            for key, guest in found.items():
-                if self.guests.get(key) != guest:
-                    self.guests[key] = guest
-                touched.append(key)
-            if found:
-                self.keys_of[vmid] = list(found)
-            else:
-                self.keys_of.pop(vmid, None)
-                self._note_lock(vmid, "")
-                if vmid not in self.proxmox.owners:
-                    self.proxmox.forget((vmid,))
-        return touched
+        touched, dropped = self.inventory.refresh(vmids, lambda vmid: self.relevant(vmid) or self._was_ours(vmid))
+        self.held = {vmid: waits for vmid, waits in self.held.items() if vmid in self.inventory.backing_up}
+        for key, guest in dropped:  # unplugged, moved to another bridge, its claim removed
+            self.revision += 1
+            state = self.states.pop(key, None)
+            self.incoming.discard(key)
+            self.leaving.discard(key)
+            if state and state.name is not Name.ABSENT:
+                self.journal.notice(f"{guest.who}: withdrawn: its claim or its interface is gone")
+        return touched + [key for key, dummy in dropped]
 
     def _was_ours(self, vmid: int) -> bool:
         """The kernel still has routes of this guest from before the agent's start."""
         return bool(self._adopted) and any(
-            network in self._adopted for grant in self.grants.get(vmid, ()) for network in grant.addresses
+            network in self._adopted for grant in self.inventory.grants.get(vmid, ()) for network in grant.addresses
         )
-
-    def _interfaces(self, vmid: int) -> dict[Key, Guest]:
-        grants = self.grants.get(vmid, [])
-        found: dict[Key, Guest] = {}
-        refused: list[truth.Refusal] = []
-        config = self.proxmox.guest(vmid) if grants else None
-        self._note_lock(vmid, config.lock if config else "")
-        if config:
-            owner = self.proxmox.owners.get(vmid)
-            kind = owner.kind if owner else "qemu"
-            by_mac = {grant.mac: grant for grant in grants}
-            for nic in config.nics:
-                grant = by_mac.get(nic.mac)
-                if grant and nic.bridge == self.config.bridge:
-                    key = (vmid, nic.number)
-                    name = grant.name or config.name
-                    found[key] = Guest(vmid, nic.number, nic.mac, name, kind, grant.addresses, grant.prefixes)
-            refused = truth.mismatches(vmid, config, grants, self.config.bridge)
-        self._note_refusals(self._refused.get(vmid, ()), refused)
-        if refused:
-            self._refused[vmid] = refused
-        else:
-            self._refused.pop(vmid, None)
-        return found
-
-    def _note_lock(self, vmid: int, lock: str) -> None:
-        owner = self.proxmox.owners.get(vmid)
-        mine = owner is not None and owner.node == self.config.node and owner.kind == "qemu"
-        for name, vmids in (("migrate", self.migrating), ("backup", self.backing_up)):
-            if mine and lock == name:
-                vmids.add(vmid)
-            else:
-                vmids.discard(vmid)
-        if vmid not in self.backing_up:
-            self.held.pop(vmid, None)
-
-    def _drop(self, key: Key) -> None:
-        """An interface that is not a guest's of ours any more: unplugged, moved to another bridge, its claim removed."""
-        self.revision += 1
-        guest = self.guests.pop(key, None)
-        state = self.states.pop(key, None)
-        self.incoming.discard(key)
-        self.leaving.discard(key)
-        if guest and state and state.name is not Name.ABSENT:
-            self.journal.notice(f"{guest.who}: withdrawn: its claim or its interface is gone")
 
     # --- facts and states
 
@@ -219,27 +149,26 @@ class Agent:
         return Facts(
             owner=self.proxmox.owner(guest.vmid),
             port=port.ifindex if port else 0,
-            held=guest.vmid in self.backing_up and self.held.get(guest.vmid, True),
+            held=guest.vmid in self.inventory.backing_up and self.held.get(guest.vmid, True),
             onward=key in self.onward,
         )
 
     def evaluate(self, keys: Iterable[Key]) -> None:
         """Let the machine decide on these interfaces and make the kernel follow, then the firewall."""
-        now = time.monotonic()
-        changed = []
         keys = list(keys)
+        self._decide(keys)
+        self._follow(keys)
+
+    def _decide(self, keys: Iterable[Key]) -> None:
+        now = time.monotonic()
         for key in keys:
             guest = self.guests.get(key)
-            if guest is None:
-                changed.append(key)
-                continue
-            facts = self.facts(key, guest)
-            old = self.states.get(key, QUIET)
-            new = machine.step(old, facts, now, self.rules)
-            if new is not old:
-                self._enter(key, guest, old, new, facts)
-            changed.append(key)
-        self._follow(changed)
+            if guest is not None:
+                facts = self.facts(key, guest)
+                old = self.states.get(key, QUIET)
+                new = machine.step(old, facts, now, self.rules)
+                if new is not old:
+                    self._enter(key, guest, old, new, facts)
 
     def _set(self, key: Key, state: State) -> None:
         self.revision += 1
@@ -265,10 +194,9 @@ class Agent:
         if new.name is Name.ABSENT and old.name is Name.ABSENT:
             return
         port = self.port(guest)
+        where = f" on {port.name}" if port else ""
         addresses = " ".join(str(network) for network in (*guest.addresses, *guest.prefixes))
-        self.journal.notice(
-            f"{guest.who}{f' on {port.name}' if port else ''}: {machine.reason(old, new, facts, self.rules)} [{addresses}]"
-        )
+        self.journal.notice(f"{guest.who}{where}: {machine.reason(old, new, facts, self.rules)} [{addresses}]")
 
     def _want(self, key: Key) -> tuple[list[Route], list[Neighbour], frozenset[Element]]:
         guest = self.guests.get(key)
@@ -301,11 +229,9 @@ class Agent:
         self._firewall(sets)
 
     def _remember(self, key: Key, routes: list[Route], neighbours: list[Neighbour]) -> None:
-        for store, items in ((self._routes, routes), (self._neighbours, neighbours)):
-            if items:
-                store[key] = items  # type: ignore[assignment]
-            else:
-                store.pop(key, None)  # type: ignore[attr-defined]
+        self._routes[key], self._neighbours[key] = routes, neighbours
+        if not routes and not neighbours:
+            del self._routes[key], self._neighbours[key]
 
     def _firewall(self, sets: dict[Hashable, frozenset[Element]]) -> None:
         add: set[Element] = set()
@@ -330,6 +256,7 @@ class Agent:
         """Compare everything with the kernel, and make it so."""
         self.resync_at = time.monotonic() + self.config.timing.resync_s
         self.counters["resyncs"] += 1
+        self._failed_before, self._failed = self._failed, set()
         self._devices = self.links.devices()
         self._report(self.kernel.keep_rules(self.config))
         self.isolate(self.links.ports())
@@ -338,18 +265,12 @@ class Agent:
             return
         got_routes = self.kernel.routes(self.config.protocol)
         if not self.synced:
-            self.decide_claims()
+            self.inventory.decide()
             self._adopted = dict(wanted.index_routes(got_routes))
         self.refresh(self._all_relevant())
         if not self.synced:
             self._adopt()
-        now = time.monotonic()
-        for key, guest in self.guests.items():
-            facts = self.facts(key, guest)
-            old = self.states.get(key, QUIET)
-            new = machine.step(old, facts, now, self.rules)
-            if new is not old:
-                self._enter(key, guest, old, new, facts)
+        self._decide(self.guests)
         self._sync_kernel(got_routes)
         self._sync_firewall()
         self.synced = True
@@ -359,7 +280,7 @@ class Agent:
         vmids.update(vmid for vmid in self.links.vmids if vmid in self.proxmox.owners)
         vmids.update(self.keys_of)
         if self._adopted:
-            vmids.update(vmid for vmid in self.grants if self._was_ours(vmid))
+            vmids.update(vmid for vmid in self.inventory.grants if self._was_ours(vmid))
         return vmids
 
     def _adopt(self) -> None:
@@ -449,9 +370,10 @@ class Agent:
                 disturbed = disturbed or old.name in watched
                 self._touch(old, None, vmids)
                 ports[("port", index)] = frozenset()
-        opened = {index for index, isolated in events.isolation if not isolated}
+        for index, isolated in events.isolation:
+            self.links.note_isolation(index, isolated)
         bridge_ports = self.links.ports()
-        self.isolate(port for port in bridge_ports if port.ifindex in opened or not port.isolated)
+        self.isolate(bridge_ports)
         for port in bridge_ports:
             if ("port", port.ifindex) in ports:
                 ports[("port", port.ifindex)] = frozenset((wanted.port_element(port.name),))
@@ -462,7 +384,7 @@ class Agent:
         self._firewall(ports)
         if self.knows and self.synced and vmids:
             known = [vmid for vmid in vmids if vmid in self.proxmox.owners or vmid in self.keys_of]
-            # A guest that starts may have been written a moment ago: `lock: backup` must be known before it is announced
+            # Its configuration may have been written a moment ago: `lock: backup` must be known before it is announced
             self.evaluate(key for vmid in known if vmid not in fresh for key in self.keys_of.get(vmid, ()))
             self.evaluate(self.refresh(vmid for vmid in known if vmid in fresh or vmid not in self.keys_of))
 
@@ -508,7 +430,7 @@ class Agent:
         self._say_mode()
 
     def on_claims(self) -> None:
-        self.decide_claims()
+        self.inventory.decide()
         self.evaluate(self.refresh(self._all_relevant()))
 
     def on_scrub(self, share: float) -> None:
@@ -564,13 +486,12 @@ class Agent:
             if state.target:
                 entry["target"] = state.target
             guests.append(entry)
-        refused = [*self._refused_claims, *(each for found in self._refused.values() for each in found)]
         return {
             "node": self.config.node,
             "ready_s": self.ready_s,
             "mode": "normal" if self.proxmox.readable and not self.proxmox.why_guests_unknown else "static",
             "guests": guests,
-            "refused": [refusal._asdict() for refusal in refused],
+            "refused": [refusal._asdict() for refusal in self.inventory.refused],
             "firewall": self.firewall.mode,
             "counters": {**self.counters, "flip_ms_worst": round(max(self.flip_ms, default=0), 2)},
         }

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The agent's configuration, ``/etc/routed-guests/config.json``. Reading is checked; what is wrong is named. Pure but for `load`."""
+"""The agent's configuration, ``/etc/routed-guests/config.json``: read, checked, and what is wrong is named."""
 
 from __future__ import annotations
 

@@ -13,8 +13,9 @@ import selectors
 from dataclasses import dataclass, field
 
 from . import machine
-from .agent import QUIET, Agent, Key
+from .agent import QUIET, Agent
 from .capture import Capture, send_again
+from .inventory import Key
 from .machine import Name
 from .qmp import Answer, Query
 
@@ -50,7 +51,7 @@ class Handover:
     def tick(self, now: float) -> None:
         self._follow()
         agent = self._agent
-        for vmid in agent.migrating | agent.backing_up:
+        for vmid in agent.inventory.migrating | agent.inventory.backing_up:
             if vmid not in self._watches and self._wanted(vmid):
                 self._watches[vmid] = _Watch(vmid)
         for watch in list(self._watches.values()):
@@ -65,9 +66,9 @@ class Handover:
     def _wanted(self, vmid: int) -> bool:
         agent = self._agent
         names = {agent.states.get(key, QUIET).name for key in agent.keys_of.get(vmid, ())}
-        if vmid in agent.migrating:
+        if vmid in agent.inventory.migrating:
             return bool(names.intersection(machine.ANNOUNCED))
-        return vmid in agent.backing_up and Name.HELD in names
+        return vmid in agent.inventory.backing_up and Name.HELD in names
 
     def _end(self, watch: _Watch) -> None:
         for capture in watch.captures.values():
@@ -89,7 +90,7 @@ class Handover:
 
     def _answered(self, watch: _Watch, asked_at: float, answer: Answer | None) -> None:
         watch.query = None
-        if watch.vmid in self._agent.backing_up and watch.vmid not in self._agent.migrating:
+        if watch.vmid in self._agent.inventory.backing_up and watch.vmid not in self._agent.inventory.migrating:
             self._backup(watch, asked_at, answer)
             return
         if answer is None:

@@ -23,6 +23,7 @@ from .wanted import Difference, Neighbour, Route
 _SOL_NETLINK = 270
 _NETLINK_GET_STRICT_CHK = 12
 _GROUP_LINK = 1
+FORWARD_IPV4 = "169.254.0.2"
 _CHUNK = 100  # answers of so many requests fit into any receive buffer
 
 
@@ -283,6 +284,9 @@ def make_forward(link: netlink.Link | None, forward: Forward) -> None:
         f"link set {name} address {forward.mac} addrgenmode none",
         f"link set {name} mtu {forward.mtu} up",
         f"address replace {forward.link_local}/64 dev {name} nodad",
+        # With rp_filter=2, as pve-firewall sets it, the kernel takes no IPv4 packet with a source that lies elsewhere
+        # on a device without any IPv4 address (fib_validate_source: no_addr).
+        f"address replace {FORWARD_IPV4}/32 dev {name} scope link",
     ]
     done = subprocess.run(
         ("ip", "-batch", "-"), input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=10, check=False

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""This node's links as last seen: which tap or veth belongs to which guest, and which port of the bridge it sits on. Pure.
+"""This node's links as last seen: which tap or veth belongs to which guest, and on which port of the bridge. Pure.
 
 Proxmox' names: `tapVMIDiN`, `vethVMIDiN`; with its firewall in front of the bridge the port is `fwprVMIDpN`.
 """
@@ -23,7 +23,7 @@ _PREFIX = {"qemu": "tap", "lxc": "veth"}
 
 
 class Port(NamedTuple):
-    """`ifindex`: of the tap or veth. `name`: of the bridge's port, which is another where a firewall bridge is between."""
+    """`ifindex`: of the tap or veth. `name`: of the bridge's port, another one where a firewall bridge is between."""
 
     ifindex: int
     device: str
@@ -72,6 +72,11 @@ class Links:
         self._by_name[link.name] = link.ifindex
         self._remember(link.name)
         return old
+
+    def note_isolation(self, index: int, isolated: bool) -> None:
+        link = self.by_index.get(index)
+        if link:
+            self.by_index[index] = link._replace(isolated=isolated)
 
     def remove(self, index: int) -> Link | None:
         old = self.by_index.pop(index, None)

@@ -21,7 +21,7 @@ from .handover import Handover
 from .machine import Name
 from .onward import Onward
 
-_STATUS_S = 1.0
+_STATUS_S, _STATUS_LARGE_S, _LARGE = 0.1, 1.0, 100
 
 
 class Loop:
@@ -94,8 +94,8 @@ class Loop:
             agent.on_scrub(min(1.0, self.timing.poll_s / max(self.timing.resync_s, self.timing.poll_s)))
         if now >= agent.resync_at:
             agent.on_resync()
-        if now >= self._status_at:
-            self._status_at = now + _STATUS_S
+        if self._outdated() and now >= self._status_at:
+            self._status_at = now + (_STATUS_S if len(agent.guests) < _LARGE else _STATUS_LARGE_S)
             self._write_status()
         if self._watchdog_s and now >= self._watchdog_at:
             self._watchdog_at = now + self._watchdog_s
@@ -106,7 +106,9 @@ class Loop:
         return self.handover.watching or bool(self.agent.incoming)
 
     def _next(self, now: float) -> float:
-        due = [self._poll_at, self._scrub_at, self._status_at, self.agent.resync_at, now + self.timing.resync_s]
+        due = [self._poll_at, self._scrub_at, self.agent.resync_at, now + self.timing.resync_s]
+        if self._outdated():
+            due.append(self._status_at)
         if self.agent.deadlines:
             due.append(self.agent.deadlines[0][0])
         if self._watchdog_s:
@@ -114,11 +116,12 @@ class Loop:
         due += [when for when in (self.handover.due(), self.onward.due()) if when is not None]
         return min(due)
 
+    def _outdated(self) -> bool:
+        return self.agent.seen != self._seen
+
     def _write_status(self) -> None:
-        """Written when it says something new."""
-        if self.agent.seen != self._seen:
-            self._seen = self.agent.seen
-            status.write(self.agent.config.run, self.agent.status())
+        self._seen = self.agent.seen
+        status.write(self.agent.config.run, self.agent.status())
 
     def _one_line(self) -> str:
         count: dict[str, int] = {}

@@ -19,7 +19,7 @@ owner: the node that .vmlist names. port: the tap or veth is here and leads to t
 | FRESH, STEADY | this node | no |                             | ABSENT (stopped, crashed, hibernated): withdrawn   |
 | FRESH, STEADY | another | any | it can be reached             | LEAVING: packets follow the guest, announced least |
 | FRESH, STEADY | another | any | it cannot be reached          | LEFT, or ABSENT without a port: withdrawn          |
-| LEAVING  | another   | any  | leaving_min_s have passed and the fabric leads there, or leaving_max_s have | LEFT, or ABSENT without a port |
+| LEAVING  | another   | any  | leaving_min_s, and a path seen; or leaving_max_s | LEFT, or ABSENT without a port    |
 | LEAVING  | a third   | any  |                                | LEAVING, now to that one                           |
 | LEFT     | another   | yes  | a new port                     | INCOMING (it comes back)                           |
 | LEFT     | another   | no   |                                | ABSENT                                             |

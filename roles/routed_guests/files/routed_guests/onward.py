@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from .addresses import IPV4, Network, parse
-from .agent import Agent, Key
+from .agent import Agent
+from .inventory import Key
 from .machine import Name
 
 INTERVAL_S = 1.0

@@ -19,6 +19,9 @@ from .addresses import Network, parse, parse_host
 _NET = re.compile(r"^net(\d{1,2}):\s*(\S.*)$")
 _IPCONFIG = re.compile(r"^ipconfig(\d{1,2}):\s*(\S.*)$")
 _IPFILTER = re.compile(r"^\[\s*ipset\s+ipfilter-net(\d{1,2})\s*\]", re.IGNORECASE)
+_VMLIST_LINE = re.compile(rb'^"(\d+)"\s*:\s*(\{[^{}]*\})$')
+_VMLIST_FRAME = re.compile(rb'^\s*("version"\s*:\s*\d+\s*,?|"ids"\s*:\s*\{|[{}\s]*)\s*$')
+_MOST_LINES = 200
 _MAC = re.compile(r"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$")
 
 
@@ -70,6 +73,46 @@ def vmlist(raw: bytes) -> dict[int, Owner]:
         raise ParseError(f".vmlist: {exc!r}") from exc
 
 
+class Lines(NamedTuple):
+    """.vmlist by lines: pmxcfs writes one guest a line, so that what has changed is found without parsing the rest."""
+
+    all: frozenset[bytes]
+
+
+def vmlist_lines(raw: bytes) -> Lines | None:
+    """None where the text is not whole."""
+    if raw.count(b"{") != raw.count(b"}") or not raw.rstrip().endswith(b"}"):
+        return None
+    return Lines(frozenset(raw.split(b"\n")))
+
+
+def _line_owner(line: bytes) -> tuple[int, Owner] | None:
+    match = _VMLIST_LINE.match(line.strip(b" \t\r,}") + b"}")
+    if not match:
+        return None
+    data = json.loads(match[2])
+    return int(match[1]), Owner(data["node"], data["type"], data["version"])
+
+
+def vmlist_changes(old: Lines, new: Lines) -> dict[int, Owner | None] | None:
+    """VMID -> its owner now, None for one that is gone; None instead of all where only parsing can tell."""
+    changes: dict[int, Owner | None] = {}
+    try:
+        for lines, here in ((old.all - new.all, False), (new.all - old.all, True)):
+            if len(lines) > _MOST_LINES:
+                return None
+            for line in lines:
+                if _VMLIST_FRAME.match(line):
+                    continue
+                found = _line_owner(line)
+                if found is None:
+                    return None
+                changes[found[0]] = found[1] if here else None
+    except (ValueError, KeyError, TypeError):
+        return None
+    return changes
+
+
 def properties(text: str) -> Iterator[tuple[str, str]]:
     """The `key=value` pairs of a property string; a bare value has an empty key."""
     for part in text.split(","):
@@ -78,7 +121,7 @@ def properties(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _head(text: str) -> Iterator[str]:
-    """The lines of the running configuration: before the first section ([PENDING], snapshots), without the description."""
+    """The running configuration: what stands before the first section ([PENDING], snapshots), without descriptions."""
     for line in text.splitlines():
         if line.startswith("["):
             return

@@ -44,7 +44,7 @@ def read(path: str) -> bytes:
 
 def stamp(path: str) -> Stamp | None:
     try:
-        status = os.stat(path)
+        status = os.stat(path)  # noqa: PTH116 - asked very often
     except OSError:
         return None
     return Stamp(status.st_mtime_ns, status.st_size, status.st_ino)
@@ -63,6 +63,7 @@ class Proxmox:
         self._config = config
         self._version: tuple[int, int] | None = None
         self._version_raw = b""
+        self._lines: parsing.Lines | None = None
         self.owners: dict[int, parsing.Owner] = {}
         self.readable = False
         self.why_unreadable = "not read yet"
@@ -91,14 +92,31 @@ class Proxmox:
             self._version_raw = raw
             return set()
         try:
-            owners = parsing.vmlist(read(f"{self._config.pve}/.vmlist"))
+            changed = self._take(read(f"{self._config.pve}/.vmlist"))
         except (OSError, parsing.ParseError) as exc:
             return self._unreadable(exc)
-        old = self.owners
-        changed = {vmid for vmid, owner in owners.items() if old.get(vmid) != owner}
-        changed.update(vmid for vmid in old if vmid not in owners)
-        self.owners, self._version, self._version_raw = owners, version, raw
+        self._version, self._version_raw = version, raw
         self.readable, self.why_unreadable = True, ""
+        return changed
+
+    def _take(self, raw: bytes) -> set[int]:
+        """A new .vmlist; VMIDs of which it says something new."""
+        lines = parsing.vmlist_lines(raw)
+        news = parsing.vmlist_changes(self._lines, lines) if lines and self._lines else None
+        if news is None:
+            owners = parsing.vmlist(raw)
+            old = self.owners
+            changed = {vmid for vmid, owner in owners.items() if old.get(vmid) != owner}
+            changed.update(vmid for vmid in old if vmid not in owners)
+            self.owners = owners
+        else:
+            changed = {vmid for vmid, owner in news.items() if self.owners.get(vmid) != owner}
+            for vmid, owner in news.items():
+                if owner is None:
+                    self.owners.pop(vmid, None)
+                else:
+                    self.owners[vmid] = owner
+        self._lines = lines
         return changed
 
     def _unreadable(self, exc: Exception) -> set[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pathlib
 import socket
 import time
 
@@ -29,6 +30,6 @@ def watchdog_interval_s() -> float | None:
 
 def age_s() -> float:
     """Seconds since this process was executed, with the kernel's resolution of 10 ms."""
-    with open("/proc/self/stat", encoding="ascii") as stream:
-        start_ticks = int(stream.read().rsplit(")", 1)[1].split()[19])
+    fields = pathlib.Path("/proc/self/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    start_ticks = int(fields[19])
     return time.clock_gettime(time.CLOCK_BOOTTIME) - start_ticks / os.sysconf("SC_CLK_TCK")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import pathlib
 import time
 from collections.abc import Mapping
@@ -26,7 +25,7 @@ def write(directory: str, status: Mapping[str, Any]) -> None:
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         draft.write_text(json.dumps(status, separators=(",", ":")) + "\n", encoding="utf-8")
-        os.replace(draft, path)
+        draft.replace(path)
 
 
 def read(directory: str) -> dict[str, Any]:
@@ -37,9 +36,9 @@ def read(directory: str) -> dict[str, Any]:
 
 def text(status: Mapping[str, Any]) -> str:
     """For a person."""
-    lines = [
-        f"{status['node']}: {status['mode']}, {len(status['guests'])} interfaces, firewall by {status['firewall'] or 'nothing'}"
-    ]
+    count = len(status["guests"])
+    firewall = status["firewall"] or "nothing"
+    lines = [f"{status['node']}: {status['mode']}, {count} interfaces, firewall by {firewall}"]
     for guest in status["guests"]:
         lines.append(
             f"  {guest['name'] or '-'}  VMID {guest['vmid']} {guest['nic']}  {guest['port'] or '-'}  {guest['state']}"

@@ -153,28 +153,33 @@ def _contested(loser: _Wish, winner: _Wish) -> Refusal:
     verdict = (
         "the fabric's entry wins" if winner.trusted and not loser.trusted else "neither gets it until one is removed"
     )
-    why = f"{loser.network} of {mine.who}, from {mine.source}, {same} belongs to {other.who}, from {other.source}: {verdict}."
+    claimed = f"{loser.network} of {mine.who}, from {mine.source}"
+    why = f"{claimed}, {same} belongs to {other.who}, from {other.source}: {verdict}."
     return Refusal(mine.vmid, mine.mac, str(loser.network), why)
 
 
 def decide(claims: Iterable[Claim], allowed: Sequence[Network]) -> tuple[dict[Key, Grant], list[Refusal]]:
     """Grants by VMID and MAC, and what was refused."""
     refused: list[Refusal] = []
-    wishes: list[_Wish] = []
+    # What several sources say of one interface counts once, with the best of them: else a tenant could, by contesting
+    # what another tenant repeats in his own set, take from him what the fabric gave.
+    best: dict[tuple[Key, Network], _Wish] = {}
     for claim in claims:
         for network in (*claim.addresses, *claim.prefixes):
             if inside(network, allowed):
-                wishes.append(_Wish(network, claim.source == FABRIC, claim))
+                key = ((claim.vmid, claim.mac), network)
+                if key not in best or (claim.source == FABRIC and not best[key].trusted):
+                    best[key] = _Wish(network, claim.source == FABRIC, claim)
             else:
                 refused.append(_outside(network, claim, allowed))
+    wishes = list(best.values())
     lost: set[tuple[Key, Network]] = set()
     for first, second in _overlaps(wishes):
         for loser, winner in ((first, second), (second, first)):
-            if winner.trusted or not loser.trusted:
-                key = ((loser.claim.vmid, loser.claim.mac), loser.network)
-                if key not in lost:
-                    lost.add(key)
-                    refused.append(_contested(loser, winner))
+            beaten = ((loser.claim.vmid, loser.claim.mac), loser.network)
+            if (winner.trusted or not loser.trusted) and beaten not in lost:
+                lost.add(beaten)
+                refused.append(_contested(loser, winner))
     return _grants(wishes, lost, refused), refused
 
 
@@ -193,7 +198,7 @@ def _grants(wishes: Iterable[_Wish], lost: set[tuple[Key, Network]], refused: li
         for prefix in routed:
             if prefix.version not in families:
                 family = "IPv4" if prefix.version == IPV4 else "IPv6"
-                why = f"{prefix} of {mine[0].claim.who} cannot be routed: the guest has no {family} address to route it to."
+                why = f"{prefix} of {mine[0].claim.who} cannot be routed: the guest has no {family} address."
                 refused.append(Refusal(key[0], key[1], str(prefix), why))
         grants[key] = Grant(
             key[0], key[1], name, addresses, tuple(prefix for prefix in routed if prefix.version in families)
@@ -212,6 +217,7 @@ def mismatches(vmid: int, config: GuestConfig, grants: Iterable[Grant], bridge: 
             why = f"{grant.name or 'guest'} (VMID {vmid}) has no network interface with MAC {grant.mac}: it has {has}."
             refused.append(Refusal(vmid, grant.mac, "", why))
         elif nic.bridge != bridge:
-            why = f"{grant.name or 'guest'} (VMID {vmid}): net{nic.number} is on bridge {nic.bridge or '(none)'}, not on {bridge}."
+            on = f"is on bridge {nic.bridge}" if nic.bridge else "is on no bridge"
+            why = f"{grant.name or 'guest'} (VMID {vmid}): net{nic.number} {on}, not on {bridge}."
             refused.append(Refusal(vmid, f"net{nic.number}", "", why))
     return refused
