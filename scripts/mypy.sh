@@ -8,6 +8,9 @@ for part in inventory connection filter modules module_utils plugin_utils; do
     packages+=(-p "ansible_collections.routed.fabric.plugins.$part")
 done
 mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache "${packages[@]}"
-# What runs on Proxmox nodes as a program of its own.
-cd ../../roles/routed_guests/files
-exec mypy --config-file ../../../pyproject.toml --cache-dir ../../../.mypy_cache -p routed_guests
+# What runs as a program of its own: on Proxmox nodes, and in their twins.
+for part in routed_guests/files:routed_guests twin/files:pvesim; do
+  cd "../../roles/${part%%:*}"
+  mypy --config-file ../../../pyproject.toml --cache-dir ../../../.mypy_cache -p "${part##*:}"
+  cd ../../../build/collections
+done

@@ -73,7 +73,8 @@ build_guest() {
     mkdir -p "$tree"/{bin,dev,proc,sys,modules}
     cp "$work/root/usr/bin/busybox" "$tree/bin/busybox"
     cp "$work/result/guestd" "$tree/guestd"
-    install -m 755 "$guest/init" "$tree/init"
+    { echo "#!/bin/busybox sh"; cat "$guest/init"; } >"$tree/init"
+    chmod 755 "$tree/init"
     mknod -m 600 "$tree/dev/console" c 5 1
     for module in $modules; do
         xz -dc "$work"/root/usr/lib/modules/*/kernel/"$module".ko.xz >"$tree/modules/$(basename "$module").ko"

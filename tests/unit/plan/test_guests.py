@@ -281,3 +281,34 @@ class TestDhcp:
 
     def test_nobody_wants_it(self, planned):
         assert "dhcp" not in planned.nodes["pve1"]["guests"]
+
+
+def test_the_twin_starts_the_guests():
+    """On the node that they name; what Proxmox has no option for stands in the description."""
+    nodes = plan(EXAMPLE, twin=True).nodes
+    twin = nodes["pve1"]["twin"]
+    assert twin["flavour"] == "proxmox"
+    assert twin["container"] == {
+        "name": "pve1",
+        "image": "localhost/fabric-twin:trixie-proxmox",
+        "shared": "/run/pvesim",
+    }
+    assert [guest["vmid"] for guest in twin["guests"]] == [130, 150]
+    assert twin["guests"][1]["options"] == {
+        "name": "k8s01",
+        "net0": "virtio=52:02:45:76:D2:50,bridge=vmbr1",
+        "ipconfig0": "ip=203.0.113.50/32,gw=169.254.0.1,ip6=2001:db8:1000::50/128,gw6=fe80::1",
+        "description": "pvesim.net0: name=ens18 net=203.0.113.64/28 net=2001:db8:1000:50::/64",
+        "onboot": "1",
+    }
+    assert nodes["tor1"]["twin"]["container"] == {"name": "tor1", "release": "trixie"}
+    assert "guests" not in nodes["tor1"]["twin"]
+
+
+def test_guests_that_name_no_node_are_spread():
+    data = copy.deepcopy(EXAMPLE)
+    for guest in data["guests"].values():
+        guest.pop("node")
+    nodes = plan(data, twin=True).nodes
+    found = {name: [guest["vmid"] for guest in nodes[name]["twin"]["guests"]] for name in ("pve1", "pve2", "pve3")}
+    assert found == {"pve1": [130, 150], "pve2": [131, 160], "pve3": [140]}

@@ -140,6 +140,7 @@ def start(
             extra = ["-incoming", uri, "-S"]
         elif suspended:
             extra = ["-incoming", f"exec:cat <{state_file(vmid)}"]
+            machine = config.values.get("runningmachine", "")
         elif paused:
             extra = ["-S"]
         _launch(vmid, command_line(vmid, config, extra, machine))
@@ -228,7 +229,8 @@ def hibernate(vmid: int) -> None:
                 ask(vmid, "cont")
             raise
         config = load(vmid, "qemu")
-        config.values.update({"lock": "suspended", "vmstate": f"local:{vmid}/{state_file(vmid).name}"})
+        state = {"vmstate": f"local:{vmid}/{state_file(vmid).name}", "runningmachine": machine_type(vmid)}
+        config.values.update({"lock": "suspended", **state})
         cluster.save(vmid, "qemu", config)
         event("lock-suspended", vmid)
         quit_now(vmid)
@@ -242,7 +244,7 @@ def _wake(vmid: int, config: Config) -> None:
             raise PvesimError("reading the state took too long")
         if monitor.do("query-status")["status"] != "running":
             monitor.do("cont")
-    for key in ("lock", "vmstate"):
+    for key in ("lock", "vmstate", "runningmachine"):
         config.values.pop(key, None)
     cluster.save(vmid, "qemu", config)
     state_file(vmid).unlink(missing_ok=True)
@@ -350,6 +352,9 @@ def tap_script(interface: str) -> None:
         raise PvesimError(f"got strange interface name '{interface}'")
     vmid, number = int(found[1]), int(found[2])
     source = os.environ.get("PVE_MIGRATED_FROM")
+    # QEMU keeps its environment for life: once the guest has arrived, its configuration is here.
+    if source and not cluster.config_path(vmid, "qemu", source).exists():
+        source = None
     config = load(vmid, "qemu", source)
     values = config.values if source else {**config.values, **config.pending}
     nic = next((one for one in nics(values) if one.number == number), None)
