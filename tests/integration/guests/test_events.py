@@ -31,6 +31,7 @@ def container(guests: Guests) -> Iterator[Guests]:
     guests.ask(node, f"cat >{LIST} <<'END'\n{json.dumps(claims)}\nEND\n")
     guests.ask(node, f"pct create {CONTAINER} local:vztmpl/none.tar --hostname ct01 --net0 {net}")
     guests.guests["ct01"] = {**claim, "node": node}
+    guests.wait("the container known everywhere", lambda: CONTAINER in guests.vmlist(), 10)
     try:
         guests.qm(CONTAINER, "start")
         guests.announced(CONTAINER, node)
@@ -59,7 +60,7 @@ def _play(guests: Guests, vmid: int, kind: str) -> None:
         node = happening.do(guests, vmid)
         try:
             guests.announced(vmid, node)
-            if node:
+            if node and happening.answers:
                 guests.wait(f"{vmid} answers", lambda: all(guests.answers(a) for a in guests.addresses(vmid)), 30)
                 guests.announced(vmid, node)
         except AssertionError as exc:

@@ -293,7 +293,11 @@ class Agent:
         change = wanted.difference(got_routes, want_routes, got_neighbours, want_neighbours)
         if not change.empty:
             if self.synced:
-                self.counters["repairs"] += sum(len(part) for part in change)
+                repairs = sum(len(part) for part in change)
+                self.counters["repairs"] += repairs
+                self.journal.notice(
+                    f"the kernel differed from what is right here: {repairs} routes and neighbours put right"
+                )
             self._report(self.kernel.apply(change, self.config.protocol))
 
     def _sync_firewall(self) -> None:
