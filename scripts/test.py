@@ -55,13 +55,17 @@ CHECK = (
     Step("licences", ("reuse", "lint", "--quiet")),
 )
 
-# Root: one at a time, since each brings machines of its own up on the same two cores.
-LIVE = (
+# Root, in network namespaces of their own: two at a time.
+LABS = (
     live("frr-modules", "tests/integration/frr"),
+    live("agent", "tests/integration/agent"),
     live("underlay", "tests/integration/underlay"),
     live("host-routes", "tests/integration/host_route"),
     live("proxmox", "tests/integration/proxmox"),
-    live("agent", "tests/integration/agent"),
+)
+
+# Root: one at a time, since each brings machines of its own up on the same two cores.
+LIVE = (
     live("twin", "tests/integration/twin"),
     live("pvesim", "tests/integration/pvesim"),
     Step("demo", ("python", "scripts/twin.py", "up", "--fabric", "examples/spine-leaf/fabric.yml"), 60),
@@ -145,6 +149,8 @@ def main() -> int:
     if arguments.tier == "accept" and arguments.part not in ACCEPT:
         parser.error(f"PART is one of {', '.join(sorted(ACCEPT))}, not {arguments.part!r}")
     parallel: Sequence[Step] = ACCEPT_PARALLEL.get(arguments.part, ()) if arguments.tier == "accept" else CHECK
+    if arguments.tier == "test":
+        parallel = (*CHECK, *LABS)
     serial: Sequence[Step] = {"check": (), "test": LIVE}.get(arguments.tier) or ACCEPT.get(arguments.part, ())
     if arguments.only:
         names = set(arguments.only.split(","))

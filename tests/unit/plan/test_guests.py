@@ -40,7 +40,7 @@ def planned() -> Plan:
 
 class TestWhere:
     def test_only_nodes_that_run_guests_have_the_part(self, planned):
-        assert [n for n, node in planned.nodes.items() if "guests" in node] == ["pve1", "pve2", "pve3"]
+        assert [n for n, node in planned.nodes.items() if "guests" in node] == ["pve1", "pve2", "pve3", "pve4"]
         assert "redistribute" not in family(planned, "gw1")
 
     def test_without_guest_prefixes_nobody_has_it(self):
@@ -56,7 +56,7 @@ class TestWhere:
         assert "dhcp" not in result.nodes["pve1"]["guests"]
 
     def test_every_node_has_the_same_bridge_with_the_same_addresses(self, planned):
-        nodes = [planned.nodes[n]["guests"] for n in ("pve1", "pve2", "pve3")]
+        nodes = [planned.nodes[n]["guests"] for n in ("pve1", "pve2", "pve3", "pve4")]
         for key in ("bridge", "sysctl"):
             assert nodes[0][key] == nodes[1][key] == nodes[2][key]
 
@@ -158,7 +158,7 @@ class TestForwarding:
             "mac": "02:fd:00:00:00:0b",
             "link_local": "fe80::b",
         }
-        assert list(forward["peers"]) == ["pve2", "pve3"]
+        assert list(forward["peers"]) == ["pve2", "pve3", "pve4"]
         assert planned.nodes["pve2"]["guests"]["agent"]["forward"]["mac"] == forward["peers"]["pve2"]["mac"]
 
     def test_a_large_id_fits(self):
@@ -180,7 +180,7 @@ class TestForwarding:
         assert (forward["local"], forward["mtu"]) == ("10.255.254.11", 1550)
 
     def test_a_single_node_has_nobody_to_forward_to(self):
-        nodes = {n: node for n, node in EXAMPLE["nodes"].items() if n not in ("pve2", "pve3")}
+        nodes = {n: node for n, node in EXAMPLE["nodes"].items() if n not in ("pve2", "pve3", "pve4")}
         guests = {"web01": EXAMPLE["guests"]["web01"]}
         assert plan(example(nodes=nodes, guests=guests)).nodes["pve1"]["guests"]["agent"]["forward"] is None
 
@@ -310,5 +310,5 @@ def test_guests_that_name_no_node_are_spread():
     for guest in data["guests"].values():
         guest.pop("node")
     nodes = plan(data, twin=True).nodes
-    found = {name: [guest["vmid"] for guest in nodes[name]["twin"]["guests"]] for name in ("pve1", "pve2", "pve3")}
-    assert found == {"pve1": [130, 150], "pve2": [131, 160], "pve3": [140]}
+    found = {name: [guest["vmid"] for guest in nodes[name]["twin"]["guests"]] for name in ("pve1", "pve2", "pve3", "pve4")}
+    assert found == {"pve1": [130, 160], "pve2": [131], "pve3": [140], "pve4": [150]}
