@@ -10,13 +10,16 @@ The returned fabric is complete only if no problem was found.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from . import addressing
 from .errors import Path, Problems
+from .guests import read_guests
 from .links import read_links
 from .model import Bfd, Fabric, Node, Pools, Underlay
 from .numbers import BFD_DEFAULT, BFD_TWIN, MTU_DEFAULT, RESERVED_ASNS
+from .proxmox import read_proxmox
 from .upstreams import read_rules, read_upstreams
 
 # After these nobody knows where a link would have gone.
@@ -40,12 +43,14 @@ def build(data: dict[str, Any], problems: Problems) -> Fabric:
         links=(),
         upstreams=(),
         guest_prefixes=tuple(addressing.prefix(p) for p in data.get("guest_prefixes") or [] if p),
+        guest_sources=tuple(s for s in data.get("guest_sources") or ["fabric"] if s),
     )
     links = read_links(data, fabric, problems)
     upstreams = read_upstreams(data.get("upstreams") or {}, fabric, links, problems)
     _check_isolated(nodes, raw_nodes, links, problems)
-    _check_guest_prefixes(fabric, problems)
-    return Fabric(**{**fabric.__dict__, "links": links, "upstreams": upstreams})
+    fabric = replace(fabric, links=links, upstreams=upstreams)
+    fabric = replace(fabric, proxmox=read_proxmox(data.get("proxmox") or {}, fabric, problems))
+    return replace(fabric, guests=read_guests(data, fabric, problems))
 
 
 def _read_pools(raw: dict[str, Any]) -> Pools:
@@ -241,13 +246,3 @@ def _check_isolated(
     for name in nodes:
         if name not in linked and "unknown_key" not in problems.codes(("nodes", name)):
             problems.add("isolated", ("nodes", name))
-
-
-def _check_guest_prefixes(fabric: Fabric, problems: Problems) -> None:
-    for index, prefix in enumerate(fabric.guest_prefixes):
-        for key in ("loopback4", "loopback6"):
-            pool = getattr(fabric.pools, key)
-            if pool and addressing.overlap(prefix, pool):
-                problems.add(
-                    "guest_overlaps_pool", ("guest_prefixes", index), prefix=prefix, pool=f"pools.{key}", range=pool
-                )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.routed.fabric.plugins.plugin_utils._verify.checks import CHECKS
+from ansible_collections.routed.fabric.plugins.plugin_utils._verify.checks import CHECKS, GUEST_CHECKS
 from standing import Fabric
 
 FAULTS = yaml.safe_load((Path(__file__).resolve().parents[1] / "faults" / "spine-leaf.yml").read_text(encoding="utf-8"))
@@ -27,7 +27,8 @@ def red(fabric: Fabric, node: str, wait_s: int) -> set[str]:
 
 
 def test_every_check_has_a_fault() -> None:
-    assert sorted(fault["check"] for fault in FAULTS) == sorted(check.__name__ for check in CHECKS)
+    here = [check.__name__ for check in CHECKS if check not in GUEST_CHECKS]  # this fabric has no guests
+    assert sorted(fault["check"] for fault in FAULTS) == sorted(here)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault["check"])

@@ -12,8 +12,11 @@ from ..model import Fabric
 
 
 def groups(fabric: Fabric) -> dict[str, list[str]]:
-    """Group to its nodes. `fabric`, `fabric_managed` and `fabric_unmanaged` are always there."""
+    """Group to its nodes. What playbooks name is always there: ansible-core warns where a group does not exist."""
     found: dict[str, list[str]] = {"fabric": list(fabric.nodes), "fabric_managed": [], "fabric_unmanaged": []}
+    # our part of the nodes that run guests with addresses of their own
+    found["fabric_guest_nodes"] = [n.name for n in fabric.nodes.values() if n.managed and fabric.has_guests(n)]
+    found["function_proxmox"] = []
     for node in fabric.nodes.values():
         names = ["fabric_managed" if node.managed else "fabric_unmanaged"]
         names += [f"function_{function}" for function in node.functions]

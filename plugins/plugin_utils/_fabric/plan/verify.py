@@ -11,7 +11,9 @@ from typing import Any
 from .. import addressing
 from ..addressing import DEFAULT_ROUTE
 from ..model import Fabric, Node
+from ..numbers import GUEST_METRICS, ROUTE_PROTOCOLS
 from . import policy
+from .guests import guest_table
 from .propagation import Heard, Reach
 from .sessions import Session
 
@@ -23,7 +25,23 @@ def verify(fabric: Fabric, node: Node, sessions: list[Session], reach: Reach, tw
         "ecmp": _ecmp(fabric, node, reach),
         "advertised": _advertised(fabric, node, sessions, reach, twin),
         "accepted": {family: _accepted(fabric, node, family) for family in addressing.FAMILIES},
+        **_guests(fabric, node, sessions),
     }
+
+
+def _guests(fabric: Fabric, node: Node, sessions: list[Session]) -> dict[str, Any]:
+    """Where guests are is not planned, but what may be advertised for them is, and how a node with guests looks."""
+    found: dict[str, Any] = {}
+    if fabric.guest_prefixes and (node.is_router or fabric.has_guests(node)):
+        found["guest_prefixes"] = list(fabric.guest_prefixes)
+        found["guest_neighbors"] = [s.neighbor for s in sessions]
+    if fabric.has_guests(node):
+        found["guests"] = {
+            "table": guest_table(node),
+            "protocol": ROUTE_PROTOCOLS["fabric-guest"],
+            "metrics": dict(GUEST_METRICS),
+        }
+    return found
 
 
 def _afis(families: tuple[str, ...], evpn: bool = False) -> list[str]:
