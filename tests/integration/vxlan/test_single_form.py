@@ -183,6 +183,8 @@ def test_files_and_the_next_boot(machine: Qemu) -> None:
     options["segments"][3].update(ports=["eth9"])
     assert machine.call(options).get("persisted") == "ifupdown2"
     watched = "ip -o link show; bridge vlan show; bridge vlan tunnelshow; bridge vni show; ip -o addr show"
+    # eth9's own link-local address may still be checked for a duplicate
+    until("no address tentative", lambda: "tentative" not in machine.shell("ip -o addr show").stdout, 10)
     before = machine.shell(watched).stdout
     for dummy in range(2):
         done = machine.shell("ifreload -a")

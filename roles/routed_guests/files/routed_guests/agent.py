@@ -30,6 +30,7 @@ from .proxmox import Proxmox
 from .wanted import Element, Guest, Neighbour, Route
 
 QUIET = State()
+_SETTLED_S = 1.0
 
 
 class Agent:
@@ -241,8 +242,6 @@ class Agent:
         self._failed_before, self._failed = self._failed, set()
         self._devices = self.links.devices()
         self._report(self.kernel.keep_rules(self.config))
-        if self._devices.bridge:
-            self._report(self.kernel.keep_gateways(self._devices.bridge))
         self.isolate(self.links.ports())
         self._say_mode()
         if not self.knows:
@@ -368,6 +367,8 @@ class Agent:
         if disturbed:
             self.keep_forward()
             self.full_sync()
+            # Its addresses come back with ifupdown; where it went down by another hand, in a moment by ours.
+            self.resync_at = min(self.resync_at, time.monotonic() + _SETTLED_S)
             return
         self.firewall.update(ports)
         if self.knows and self.synced and vmids:
@@ -441,6 +442,8 @@ class Agent:
         self.links.load(self.kernel.links())
         self.keep_forward()
         self.full_sync()
+        if self._devices.bridge:
+            self._report(self.kernel.keep_gateways(self._devices.bridge))
 
     @property
     def seen(self) -> tuple[object, ...]:
