@@ -44,9 +44,11 @@ def stanza_path(name: str) -> str:
 
 def render_stanza(name: str, interface: Interface) -> str:
     """
-    For ifupdown2. `ifreload` runs the commands again, so they look first; without `mtu` it puts its own default on
-    the interface, without `address-purge no` it takes the addresses away.
+    For ifupdown2. `ifreload` runs the commands again, so they look first. It also takes the link down and up, with
+    which IPv6 addresses and all routes are gone: so both are named here; without `mtu` it would set its own default.
     """
+    addresses = "".join(f"    address {address}\n" for address in interface.addresses)
+    routes = f"{DIRECTORY}/{name}.routes"
     return f"""# Written by the Ansible collection routed.fabric (module wireguard_interface).
 # Do not edit: the next run puts this file back.
 
@@ -54,7 +56,8 @@ auto {name}
 iface {name}
     address-purge no
     mtu {interface.mtu}
-    pre-up wg show {name} public-key >/dev/null 2>&1 || wg-quick up {name}
+{addresses}    pre-up wg show {name} public-key >/dev/null 2>&1 || wg-quick up {name}
+    post-up [ ! -e {routes} ] || ip -force -batch {routes} || true
     post-down wg-quick down {name} || true
 """
 

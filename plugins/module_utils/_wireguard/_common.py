@@ -42,10 +42,13 @@ class Transaction:
         self._store = store
         self._undo: list[Callable[[], None]] = []
 
-    def do(self, action: Callable[[], None], inverse: Callable[[], None]) -> None:
-        """The inverse is kept even where the action fails: it may have come half-way."""
-        self._undo.append(inverse)
+    def do(self, action: Callable[[], None], inverse: Callable[[], None], half_way: bool = False) -> None:
+        """half_way: the action can fail when part of it is done, so it is undone then, too."""
+        if half_way:
+            self._undo.append(inverse)
         action()
+        if not half_way:
+            self._undo.append(inverse)
 
     def change_file(self, change: FileChange) -> None:
         self.do(

@@ -303,7 +303,7 @@ class WireguardInterface:
                 self._refuse_names(got)
                 if got.link:
                     self._ip.batch([f"link del dev {self._name}"])
-                transaction.do(self._boot.up, self._take_down)
+                transaction.do(self._boot.up, self._take_down, half_way=True)
             document = Document(target, got.document.peers if got.document else ())
             now = self._read(document)
             if self._state == "present":
@@ -344,6 +344,10 @@ class WireguardInterface:
         there = any(link["ifname"] == self._name for link in self._ip.json("link", "show"))
         self._boot.down(there)
 
+    def _up_again(self, got: Got) -> None:
+        if got.running and self._read(got.document).running is None:
+            self._boot.up()
+
     def _outcome(self, refused: Sequence[str], got: Got) -> str:
         now = self._read(document_of(self._path, self._store.read(self._path).text))
         was, is_now = self._shown(got), self._shown(now)
@@ -376,7 +380,7 @@ class WireguardInterface:
             try:
                 self._enable(transaction, enable)
                 if there or self._persist:
-                    transaction.do(lambda: self._boot.down(there), lambda: self._boot.up() if got.running else None)
+                    transaction.do(lambda: self._boot.down(there), lambda: self._up_again(got), half_way=True)
                 for change in files:
                     transaction.change_file(change)
                 if self._read(None).link:

@@ -221,9 +221,9 @@ def overlaps(peers: Mapping[str, tuple[str, Iterable[str]]]) -> list[str]:
             around.pop()
         for other, other_key in reversed(around):
             if other_key != key:
-                words = "is also" if other == network else f"lies in {other}, which is"
+                what = "is what" if other == network else f"lies in {other}, which"
                 found.append(
-                    f"{peers[key][0]}.allowed_ips: {network} {words} in {peers[other_key][0]}.allowed_ips; "
+                    f"{peers[key][0]}.allowed_ips: {network} {what} {peers[other_key][0]} has; "
                     "a prefix belongs to one peer of an interface"
                 )
                 break

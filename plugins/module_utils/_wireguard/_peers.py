@@ -220,13 +220,13 @@ class WireguardPeer:
         """Without purge: prefixes that a peer has which is not listed. The kernel would just take them from it."""
         if self._purge:
             return []
-        others = {
-            key: (f"the peer {key}, which is not listed: its", peer.allowed_ips)
+        strangers = {
+            key: (f"the peer {key}, which is not listed,", peer.allowed_ips)
             for key, peer in got.peers.items()
             if key not in self._wanted.peers
         }
         mine = {key: (self._wanted.paths[key], peer.allowed_ips) for key, peer in self._wanted.peers.items()}
-        return overlaps({**others, **mine}) if others else []
+        return overlaps({**strangers, **mine}) if strangers else []
 
     def _too_large(self, link: dict[str, Any] | None) -> list[str]:
         if not link:
@@ -308,15 +308,17 @@ class WireguardPeer:
         try:
             if plan.peers:
                 text, gone = peer_difference.sections(plan.peers), peer_difference.removals(plan.peers)
-                transaction.do(lambda: self._wg.add(self._name, text), lambda: self._peers_back(plan.peers, got, key))
+                transaction.do(
+                    lambda: self._wg.add(self._name, text), lambda: self._peers_back(got, key), half_way=True
+                )
                 self._change_routes(transaction, plan.routes)
                 self._wg.remove(self._name, gone)
             else:
                 self._change_routes(transaction, plan.routes)
-            for change in plan.files:
-                transaction.change_file(change)
             now = self._read()
             self._verify(now, got, target, routes)
+            for change in plan.files:
+                transaction.change_file(change)
         except IpError as exc:
             raise WireguardError(f"{exc}; {self._outcome(transaction.undo(), got)}") from exc
         return now
@@ -337,9 +339,9 @@ class WireguardPeer:
         def back() -> None:
             self._ip.batch([line for item in reversed(done) for line in item.inverse], "-force")
 
-        transaction.do(change, back)
+        transaction.do(change, back, half_way=True)
 
-    def _peers_back(self, changes: Sequence[peer_difference.Change], got: Got, key: Secret | None) -> None:
+    def _peers_back(self, got: Got, key: Secret | None) -> None:
         """The interface's own key first: without it no peer answers."""
         if key and self._wg.public_key(self._name) != got.public_key:
             self._wg.set_interface(self._name, private_key=key)

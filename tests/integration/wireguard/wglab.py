@@ -17,7 +17,7 @@ FILE = "/etc/wireguard/wg0.conf"
 ROUTES = "/etc/wireguard/wg0.routes"
 
 CABLE = (
-    "ip netns add far; ip link set far0 netns far;"
+    "ip netns add far; ip link set far0 netns far; ip link set far1 mtu 1500; ip link set up1 mtu 1500;"
     "for c in all default; do echo 0 >/proc/sys/net/ipv6/conf/$c/accept_dad;"
     " echo 0 >/proc/sys/net/ipv4/conf/$c/rp_filter; done;"
     f"ip addr add {HUB4}/24 dev up0; ip addr add {HUB6}/64 dev up0 nodad; ip link set up0 mtu 1500 up;"
@@ -117,7 +117,8 @@ class Lab:
     def kernel(self) -> list[str]:
         """Everything that could move, without what moves by itself (handshakes and counters)."""
         script = (
-            "ip -o addr show | sed 's/^[0-9]*: //; /stable-privacy/d; / link /d'; ip -o link show | sed 's/^[0-9]*: //; s/.    link.ether.*//';"
+            "ip -o addr show | sed 's/^[0-9]*: //; /stable-privacy/d; / link /d';"
+            "ip -o link show | sed 's/^[0-9]*: //; s/.    link.ether.*//';"
             "ip -N -4 route show table all; ip -N -6 route show table all; ip -4 rule; ip -6 rule;"
             "for f in public-key listen-port fwmark allowed-ips endpoints persistent-keepalive preshared-keys;"
             " do echo == $f; wg show wg0 $f 2>/dev/null; done"
@@ -137,8 +138,8 @@ class Lab:
         for tool, place in (("wg", "/usr/bin/wg"), ("ip", "/usr/bin/ip")):
             self.shell(
                 f"[ -e {place}.real ] || {{ cp {place} {place}.real; rm {place};"
-                f' printf \'#!/bin/sh\\necho "{tool} $*" >>/run/calls\\nexec {place}.real "$@"\\n\' >{place}; chmod 755 {place}; }};'
-                ": >/run/calls"
+                f' printf \'#!/bin/sh\\necho "{tool} $*" >>/run/calls\\nexec {place}.real "$@"\\n\' >{place};'
+                f" chmod 755 {place}; }}; : >/run/calls"
             )
 
     def calls(self) -> list[str]:
