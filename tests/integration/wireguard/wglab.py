@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any
 
-from frrlab import until
+from frrlab import LabError, until
 from machine import Machine
 
 HUB4, FAR4 = "192.0.2.1", "192.0.2.2"
@@ -125,6 +126,13 @@ class Lab:
         )
         lines = self.shell(script, check=False).splitlines()
         return sorted(line for line in lines if "fe80" not in line and "ff00::/8" not in line)
+
+    def settles(self, before: list[str]) -> None:
+        """The kernel is as it was, if need be after a moment: some of it is done by daemons."""
+        with contextlib.suppress(LabError):
+            until("the former state", lambda: self.kernel() == before, 5)
+        now = self.kernel()
+        assert ([line for line in before if line not in now], [line for line in now if line not in before]) == ([], [])
 
     def daemon(self) -> int:
         """The process behind wg0."""
