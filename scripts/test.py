@@ -60,6 +60,7 @@ LIVE = (
     live("frr-modules", "tests/integration/frr"),
     live("underlay", "tests/integration/underlay"),
     live("host-routes", "tests/integration/host_route"),
+    live("wireguard", "tests/integration/wireguard"),
     live("twin", "tests/integration/twin"),
     Step("demo", ("python", "scripts/twin.py", "up", "--fabric", "examples/spine-leaf/fabric.yml"), 60),
     live("fabric", "tests/integration/fabric"),
