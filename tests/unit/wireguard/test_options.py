@@ -170,8 +170,8 @@ def test_loops() -> None:
 
     assert found(None, 0, "192.0.2.0/24") == [
         (
-            "peers[0].endpoint: 192.0.2.1:1 is inside of its own allowed_ips 192.0.2.0/24, so the tunnel would have to run "
-            "through itself"
+            "peers[0].endpoint: 192.0.2.1:1 is inside of its own allowed_ips 192.0.2.0/24, "
+            "so the tunnel would have to run through itself"
         )
     ]
     assert found(None, 0, "0.0.0.0/0") == []
@@ -179,8 +179,8 @@ def test_loops() -> None:
     assert found(0, 254, "0.0.0.0/0") == []
     main = [
         (
-            "peers[0].endpoint: 192.0.2.1:1 is inside of its own allowed_ips 0.0.0.0/0, which table 254 (main) would lead "
-            "into the tunnel; take another table and a rule"
+            "peers[0].endpoint: 192.0.2.1:1 is inside of its own allowed_ips 0.0.0.0/0, "
+            "which table 254 (main) would lead into the tunnel; take another table and a rule"
         )
     ]
     assert (found(None, 254, "0.0.0.0/0"), found(254, 0, "0.0.0.0/0")) == (main, main)

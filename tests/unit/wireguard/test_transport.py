@@ -100,8 +100,8 @@ def test_mtu() -> None:
     assert _underlay.mtu_problem("wg0", 1440, links) == []
     assert _underlay.mtu_problem("wg0", 1441, links) == [
         (
-            "mtu: 1441 is too large: no interface of this node carries more than 'up0', 1500, and WireGuard takes 60 over "
-            "IPv4 and 80 over IPv6"
+            "mtu: 1441 is too large: no interface of this node carries more than 'up0', 1500, "
+            "and WireGuard takes 60 over IPv4 and 80 over IPv6"
         )
     ]
     assert _underlay.mtu_problem("wg0", 9999, links[:1]) == []
