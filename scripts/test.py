@@ -84,6 +84,7 @@ ACCEPT_PARALLEL = {
     )
 }
 ACCEPT = {
+    "wireguard": (live("wireguard", "tests/integration/wireguard", FABRIC_ACCEPT="1"),),
     "spine": (
         live("underlay", "tests/integration/underlay", FABRIC_ACCEPT="1"),
         live("twin", "tests/integration/twin", FABRIC_ACCEPT="1"),

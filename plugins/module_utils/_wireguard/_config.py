@@ -38,8 +38,8 @@ def routes_path(path: str) -> str:
 
 def render(document: Document, path: str, masked: bool = False) -> str:
     """
-    `Table = off`: wg-quick adds no route and no rule of its own; the routes stand beside the file, since `reload`
-    takes up peers only. masked: with fingerprints, for a diff.
+    `Table = off`: wg-quick adds no route and no rule of its own. The routes stand beside the file (`routes_path`), since
+    `systemctl reload` takes up peers only. masked: with fingerprints instead of keys, for a diff.
     """
     interface = document.interface
     text = HEADER
