@@ -38,7 +38,7 @@ def routes_path(path: str) -> str:
 
 def render(document: Document, path: str, masked: bool = False) -> str:
     """
-    `Table = off`: wg-quick adds no route and no rule of its own. The routes stand beside the file (`routes_path`), since
+    `Table = off`: wg-quick adds no route and no rule of its own. The routes stand beside the file, since
     `systemctl reload` takes up peers only. masked: with fingerprints instead of keys, for a diff.
     """
     interface = document.interface
