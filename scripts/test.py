@@ -62,6 +62,7 @@ LABS = (
     live("underlay", "tests/integration/underlay"),
     live("host-routes", "tests/integration/host_route"),
     live("vxlan", "tests/integration/vxlan"),
+    live("wireguard", "tests/integration/wireguard"),
     live("proxmox", "tests/integration/proxmox"),
 )
 
@@ -94,6 +95,7 @@ ACCEPT_PARALLEL = {
     )
 }
 ACCEPT = {
+    "wireguard": (live("wireguard", "tests/integration/wireguard", FABRIC_ACCEPT="1"),),
     "spine": (
         live("underlay", "tests/integration/underlay", FABRIC_ACCEPT="1"),
         live("twin", "tests/integration/twin", FABRIC_ACCEPT="1"),

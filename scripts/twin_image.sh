@@ -12,7 +12,7 @@
 set -euo pipefail
 
 packages=systemd,systemd-sysv,udev,dbus,iproute2,python3,frr,frr-pythontools,ifupdown2,nftables,iputils-ping
-packages+=,tcpdump,procps,kmod,ethtool,jq,less,ca-certificates
+packages+=,tcpdump,procps,kmod,ethtool,jq,less,ca-certificates,wireguard-tools,wireguard-go
 proxmox_packages=qemu-system-x86,corosync,python3-pyroute2,dnsmasq-base
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

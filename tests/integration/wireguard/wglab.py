@@ -1,0 +1,180 @@
+# Copyright (c) 2026 The routed.fabric contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A hub and its far ends in one machine: the far ends' wireguard-go processes stand in a namespace of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import Any
+
+from frrlab import LabError, until
+from machine import Machine
+
+HUB4, FAR4 = "192.0.2.1", "192.0.2.2"
+HUB6, FAR6 = "2001:db8:1::1", "2001:db8:1::2"
+FILE = "/etc/wireguard/wg0.conf"
+ROUTES = "/etc/wireguard/wg0.routes"
+
+CABLE = (
+    "ip netns add far; ip link set far0 netns far; ip link set far1 mtu 1500; ip link set up1 mtu 1500;"
+    "for c in all default; do echo 0 >/proc/sys/net/ipv6/conf/$c/accept_dad;"
+    " echo 0 >/proc/sys/net/ipv4/conf/$c/rp_filter; done;"
+    f"ip addr add {HUB4}/24 dev up0; ip addr add {HUB6}/64 dev up0 nodad; ip link set up0 mtu 1500 up;"
+    "ip netns exec far sh -c 'ip link set lo up; echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter;"
+    f"ip addr add {FAR4}/24 dev far0; ip addr add {FAR6}/64 dev far0 nodad; ip link set far0 mtu 1500 up'"
+)
+
+
+class Lab:
+    """The modules' options come from here, so that a test says only what it is about."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.secrets: list[str] = []
+        machine.shell(CABLE)
+
+    def shell(self, script: str, stdin: str = "", check: bool = True) -> str:
+        return self.machine.shell(script, stdin, check).stdout
+
+    def boot(self) -> None:
+        """The machine anew, with what is on its disk; the far ends are gone."""
+        self.machine.boot()
+        self.machine.shell(CABLE)
+
+    def key(self) -> tuple[str, str]:
+        """Private and public."""
+        private = self.shell("wg genkey").strip()
+        self.secrets.append(private)
+        return private, self.shell("wg pubkey", f"{private}\n").strip()
+
+    def preshared(self) -> str:
+        self.secrets.append(self.shell("wg genpsk").strip())
+        return self.secrets[-1]
+
+    def public_keys(self, count: int) -> list[str]:
+        return self.shell(f"for i in $(seq {count}); do wg genkey | wg pubkey; done").split()
+
+    def interface(self, check: bool = False, **options: Any) -> dict[str, Any]:
+        self.machine.module = "wireguard_interface"
+        return self.machine.call({"name": "wg0", **options}, check)
+
+    def peers(self, peers: list[dict[str, Any]], check: bool = False, **options: Any) -> dict[str, Any]:
+        self.machine.module = "wireguard_peer"
+        return self.machine.call({"interface": "wg0", "peers": peers, **options}, check)
+
+    def hub(self, **options: Any) -> dict[str, Any]:
+        """wg0 as most tests want it."""
+        made = self.interface(
+            **{
+                "listen_port": 51820,
+                "addresses": ["10.77.0.1/24", "2001:db8:77::1/64"],
+                "mtu": 1400,
+                "table": 254,
+                **options,
+            }
+        )
+        assert "msg" not in made, made
+        return made
+
+    def far_end(self, number: int, hub_key: str, preshared_key: str | None = None) -> dict[str, Any]:
+        """A living peer 10.77.1.NUMBER; returns its entry for the hub."""
+        private, public = self.key()
+        device = f"far-wg{number}"
+        extra = "preshared-key /run/psk" if preshared_key else ""
+        self.shell(
+            f"umask 077; echo {private} >/run/key; echo {preshared_key or ''} >/run/psk;"
+            f"ip netns exec far sh -c 'wireguard-go {device} >/dev/null 2>&1;"
+            f"wg set {device} listen-port {52000 + number} private-key /run/key"
+            f" peer {hub_key} {extra} endpoint {HUB4}:51820 allowed-ips 10.77.0.0/24;"
+            f"ip addr add 10.77.1.{number}/32 dev {device}; ip link set {device} mtu 1400 up;"
+            f"ip route add 10.77.0.0/24 dev {device} table {100 + number};"
+            f"ip rule add from 10.77.1.{number} lookup {100 + number}'; rm /run/key /run/psk"
+        )
+        entry = {
+            "name": f"far end {number}",
+            "public_key": public,
+            "endpoint": f"{FAR4}:{52000 + number}",
+            "allowed_ips": [f"10.77.1.{number}/32"],
+        }
+        return {**entry, "preshared_key": preshared_key} if preshared_key else entry
+
+    def reach(self, number: int) -> None:
+        """Wait until the far end answers."""
+        until(f"an answer of far end {number}", lambda: self.pings(number), 20)
+
+    def pings(self, number: int) -> bool:
+        return self.machine.shell(f"ping -c 1 -W 1 -I 10.77.0.1 10.77.1.{number}", check=False).returncode == 0
+
+    def files(self) -> str:
+        return self.shell(
+            "ls -ld /etc/wireguard 2>/dev/null; ls -l --time-style=full-iso /etc/wireguard /etc/network/interfaces.d"
+            " /etc/systemd/system/multi-user.target.wants; cat /etc/wireguard/* /etc/network/interfaces.d/*"
+            " /etc/network/interfaces 2>/dev/null",
+            check=False,
+        )
+
+    def kernel(self) -> list[str]:
+        """Everything that could move, without what moves by itself (handshakes and counters)."""
+        script = (
+            "ip -o addr show | sed 's/^[0-9]*: //; /stable-privacy/d; / link /d';"
+            "ip -o link show | sed 's/^[0-9]*: //; s/.    link.ether.*//';"
+            "ip -N -4 route show table all; ip -N -6 route show table all; ip -4 rule; ip -6 rule;"
+            "for f in public-key listen-port fwmark allowed-ips endpoints persistent-keepalive preshared-keys;"
+            " do echo == $f; wg show wg0 $f 2>/dev/null; done"
+        )
+        lines = self.shell(script, check=False).splitlines()
+        return sorted(line for line in lines if "fe80" not in line and "ff00::/8" not in line)
+
+    def settles(self, before: list[str]) -> None:
+        """The kernel is as it was, if need be after a moment: some of it is done by daemons."""
+        with contextlib.suppress(LabError):
+            until("the former state", lambda: self.kernel() == before, 5)
+        now = self.kernel()
+        assert ([line for line in before if line not in now], [line for line in now if line not in before]) == ([], [])
+
+    def daemon(self) -> int:
+        """The process behind wg0."""
+        for line in self.shell("pgrep -a -x wireguard-go", check=False).splitlines():
+            if line.split()[-1] == "wg0":
+                return int(line.split()[0])
+        raise AssertionError("no wireguard-go for wg0")
+
+    def logging_wg(self) -> None:
+        """From now on every call of wg and ip is written down."""
+        for tool, place in (("wg", "/usr/bin/wg"), ("ip", "/usr/bin/ip")):
+            self.shell(
+                f"[ -e {place}.real ] || {{ cp {place} {place}.real; rm {place};"
+                f' printf \'#!/bin/sh\\necho "{tool} $*" >>/run/calls\\nexec {place}.real "$@"\\n\' >{place};'
+                f" chmod 755 {place}; }}; : >/run/calls"
+            )
+
+    def calls(self) -> list[str]:
+        return self.shell("cat /run/calls; : >/run/calls").splitlines()
+
+
+class Probes:
+    """Pings to living far ends until they are told to stop; every one of them waits for its answer."""
+
+    def __init__(self, lab: Lab, numbers: list[int]) -> None:
+        self.lab = lab
+        self.numbers = numbers
+        for number in numbers:
+            lab.shell(
+                "rm -f /run/stop; (while [ ! -e /run/stop ];"
+                f" do ping -q -c 20 -i 0.02 -W 2 -I 10.77.0.1 10.77.1.{number};"
+                f" done >/run/probes{number} 2>&1; touch /run/done{number}) >/dev/null 2>&1 </dev/null &"
+            )
+
+    def sent(self) -> tuple[int, int]:
+        """So far: sent, lost."""
+        text = "".join(self.lab.shell(f"cat /run/probes{number}", check=False) for number in self.numbers)
+        rounds = re.findall(r"(\d+) packets transmitted, (\d+) received", text)
+        return sum(int(one) for one, dummy in rounds), sum(int(one) - int(two) for one, two in rounds)
+
+    def stop(self) -> tuple[int, int]:
+        self.lab.shell("touch /run/stop")
+        for number in self.numbers:
+            until(f"probes {number}", lambda n=number: self.lab.shell(f"ls /run/done{n}", check=False), 60)
+        return self.sent()

@@ -1,0 +1,21 @@
+# Tunnel home, for RouterOS 7.18 and newer. Made by routed.fabric.
+# Paste it as often as you like: it only adds what is not there.
+# The tunnel. RouterOS makes the private key itself.
+:if ([:len [/interface wireguard find where name="wg-hrl23"]] = 0) do={ /interface wireguard add name="wg-hrl23" listen-port=51820 mtu=1420 }
+:if ([:len [/interface wireguard peers find where comment="home: peer proxmox01"]] = 0) do={ /interface wireguard peers add interface="wg-hrl23" name="home-proxmox01" public-key="IhYOkpqE0cIBclaR7zGLml/7BriPIMoMdjmM5dbkkGs=" allowed-address=::/0 endpoint-address=2001:678:3a4:1::100 endpoint-port=51820 persistent-keepalive=30s comment="home: peer proxmox01" }
+# Addresses of the tunnel and of the LANs.
+:if ([:len [/ipv6 address find where comment="home: address 2a14:9b80:101::1/64"]] = 0) do={ /ipv6 address add address=2a14:9b80:101::1/64 interface="wg-hrl23" advertise=no comment="home: address 2a14:9b80:101::1/64" }
+:if ([:len [/ipv6 address find where comment="home: address 2a14:9b80:101:1::1/64"]] = 0) do={ /ipv6 address add address=2a14:9b80:101:1::1/64 interface="ether4" comment="home: address 2a14:9b80:101:1::1/64" }
+# Routes. What of our prefixes is in no LAN ends here and does not go in circles.
+:if ([:len [/ipv6 route find where comment="home: blackhole 2a14:9b80:101::/48"]] = 0) do={ /ipv6 route add dst-address=2a14:9b80:101::/48 blackhole distance=254 comment="home: blackhole 2a14:9b80:101::/48" }
+# A table of its own, in which the tunnel is the default.
+:if ([:len [/routing table find where name="wireguard"]] = 0) do={ /routing table add name="wireguard" fib }
+:if ([:len [/ipv6 route find where comment="home: default ::/0"]] = 0) do={ /ipv6 route add dst-address=::/0 gateway="wg-hrl23" routing-table="wireguard" comment="home: default ::/0" }
+# Rules, in this order: what stays here is routed as ever; all else from our prefixes takes the tunnel.
+:if ([:len [/routing rule find where comment="home: from 2a14:9b80:101::/48 to 2a14:9b80:101::/48"]] = 0) do={ :if ([:len [/routing rule find where comment="home: from 2a14:9b80:101::/48"]] = 0) do={ /routing rule add action=lookup src-address=2a14:9b80:101::/48 dst-address=2a14:9b80:101::/48 table=main comment="home: from 2a14:9b80:101::/48 to 2a14:9b80:101::/48" } else={ /routing rule add action=lookup src-address=2a14:9b80:101::/48 dst-address=2a14:9b80:101::/48 table=main comment="home: from 2a14:9b80:101::/48 to 2a14:9b80:101::/48" place-before=([/routing rule find where comment="home: from 2a14:9b80:101::/48"]->0) } }
+:if ([:len [/routing rule find where comment="home: from 2a14:9b80:101::/48 to 2001:41f0:6f67::/48"]] = 0) do={ :if ([:len [/routing rule find where comment="home: from 2a14:9b80:101::/48"]] = 0) do={ /routing rule add action=lookup src-address=2a14:9b80:101::/48 dst-address=2001:41f0:6f67::/48 table=main comment="home: from 2a14:9b80:101::/48 to 2001:41f0:6f67::/48" } else={ /routing rule add action=lookup src-address=2a14:9b80:101::/48 dst-address=2001:41f0:6f67::/48 table=main comment="home: from 2a14:9b80:101::/48 to 2001:41f0:6f67::/48" place-before=([/routing rule find where comment="home: from 2a14:9b80:101::/48"]->0) } }
+:if ([:len [/routing rule find where comment="home: from 2a14:9b80:101::/48"]] = 0) do={ /routing rule add action=lookup-only-in-table src-address=2a14:9b80:101::/48 table="wireguard" comment="home: from 2a14:9b80:101::/48" }
+# WireGuard's packets from the other ends, before whatever the chain drops.
+:if ([:len [/ipv6 firewall filter find where comment="home: WireGuard proxmox01"]] = 0) do={ :if ([:len [/ipv6 firewall filter find where chain=input and action=drop]] = 0) do={ /ipv6 firewall filter add chain=input action=accept protocol=udp dst-port=51820 src-address=2001:678:3a4:1::100/128 in-interface-list="WAN" comment="home: WireGuard proxmox01" } else={ /ipv6 firewall filter add chain=input action=accept protocol=udp dst-port=51820 src-address=2001:678:3a4:1::100/128 in-interface-list="WAN" comment="home: WireGuard proxmox01" place-before=([/ipv6 firewall filter find where chain=input and action=drop]->0) } }
+# The public key, for the other end:
+:put [/interface wireguard get [/interface wireguard find where name="wg-hrl23"] public-key]
