@@ -107,7 +107,8 @@ def test_enough_sessions_were_watched(live: frrlab.Lab, results: Results) -> Non
 
 def test_frr_reload_would_say_so(live: frrlab.Lab) -> None:
     """The oracle can fail: a line that the file has not, and one that only the file has."""
-    pairs.run(live, 0)
+    findings, dummy = pairs.run(live, 0)
+    assert not findings, findings
     assert pairs.reload_test(live) == []
     live.dut.vtysh("conf t", "ip prefix-list stray seq 5 permit any")
     stray = pairs.reload_test(live)

@@ -100,7 +100,8 @@ class Guests(Fabric):
         self.ask(self.pves[0], f"pvesim settings {words}")
 
     def vmlist(self, node: str | None = None) -> dict[int, dict[str, Any]]:
-        found = self.json(node or self.pves[0], "cat /etc/pve/.vmlist")["ids"]
+        # In one read: each is answered with what holds at that moment, as by pmxcfs.
+        found = self.json(node or self.pves[0], "dd if=/etc/pve/.vmlist bs=1M count=1 status=none").get("ids", {})
         return {int(vmid): entry for vmid, entry in found.items()}
 
     def owner(self, vmid: int) -> str:

@@ -76,7 +76,8 @@ class Node:
         return {entry["ifname"] for entry in found if "ifname" in entry and str(vmid) in entry["ifname"]}
 
     def owner(self, vmid: int) -> str | None:
-        ids = json.loads(self.run("cat", "/etc/pve/.vmlist")).get("ids", {})
+        # In one read: each is answered with what holds at that moment, as by pmxcfs.
+        ids = json.loads(self.run("dd", "if=/etc/pve/.vmlist", "bs=1M", "count=1", "status=none")).get("ids", {})
         return ids.get(str(vmid), {}).get("node")
 
     def qmp(self, vmid: int) -> str:
