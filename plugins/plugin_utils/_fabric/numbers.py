@@ -36,6 +36,13 @@ GUEST_BRIDGE = {"name": "vmbr1", "mac": "02:00:5e:00:01:01", "ipv4": "169.254.0.
 GUEST_FORWARD = {"interface": "fabric-fwd", "vni": 211, "port": 4787}
 VXLAN_OVERHEAD = {"ipv4": 50, "ipv6": 70}
 
+VXLAN_PORT = 4789
+VLAN_MAXIMUM = 4094
+# The MAC address of a segment's gateway is this with the VNI in its last three octets: the same on every member.
+GATEWAY_MAC_PREFIX = 0x02FB00000000
+# What a reflector's VTEPs and routers between them may be hops away.
+REFLECTOR_HOPS = 255
+
 FIREWALL_MARKS = {"fabric-tunnel": 0x0FAB}
 NFT_TABLES = {"guests": "fabric_guests", "gateway": "fabric_gateway"}
 
@@ -64,3 +71,10 @@ NEIGHBOUR_LIMITS = {"gc_thresh1": 4096, "gc_thresh2": 16384, "gc_thresh3": 32768
 
 # Nodes never have these: reserved by IANA or of special meaning (RFC 7607, 6793, 7300).
 RESERVED_ASNS = (0, 23456, 65535, 4294967295)
+
+# An address that has moved is announced at these times after it did: the first ones make the gap short, the later ones
+# are for ports that were not up yet (a single announcement was seen to be lost 0.4 ms before the port came up).
+ANNOUNCE_AT_MS = (0, 20, 50, 100, 200, 500, 1000, 2000)
+
+# In the twin, what border gateways lead to.
+TWIN_WORLD = {"ipv4": "198.51.100.1", "ipv6": "2001:db8:ffff::1"}

@@ -13,7 +13,7 @@ from typing import Any
 FOLDER = Path(__file__).parent / "schema"
 
 # In the order of the reference page.
-TOPICS = ("fabric", "pools", "underlay", "sites", "nodes", "links", "upstreams", "inventory")
+TOPICS = ("fabric", "pools", "underlay", "sites", "nodes", "links", "upstreams", "segments", "overlay", "inventory")
 
 
 def read_fragments() -> dict[str, dict[str, Any]]:

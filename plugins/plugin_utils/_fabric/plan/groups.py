@@ -12,8 +12,20 @@ from ..model import Fabric
 
 
 def groups(fabric: Fabric) -> dict[str, list[str]]:
-    """Group to its nodes. `fabric`, `fabric_managed` and `fabric_unmanaged` are always there."""
-    found: dict[str, list[str]] = {"fabric": list(fabric.nodes), "fabric_managed": [], "fabric_unmanaged": []}
+    """Group to its hosts. The groups that begin with `fabric` are always there.
+
+    Attached servers are in `fabric_servers` instead of `fabric_managed`, since nothing is routed on them.
+    """
+    found: dict[str, list[str]] = {
+        "fabric": [*fabric.nodes, *fabric.servers],
+        "fabric_managed": [],
+        "fabric_unmanaged": [],
+        "fabric_servers": [server.name for server in fabric.servers.values() if server.managed],
+    }
+    for server in fabric.servers.values():
+        names = ["function_server", *([f"site_{server.site}"] if server.site else [])]
+        for name in [*names, *([f"rack_{server.rack}"] if server.rack else [])]:
+            found.setdefault(re.sub(r"[^A-Za-z0-9_]", "_", name), []).append(server.name)
     for node in fabric.nodes.values():
         names = ["fabric_managed" if node.managed else "fabric_unmanaged"]
         names += [f"function_{function}" for function in node.functions]
