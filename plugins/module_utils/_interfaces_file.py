@@ -27,10 +27,9 @@ NETWORKD_CONF = "/etc/systemd/networkd.conf.d/10-routed-fabric.conf"
 NETWORKD_CONF_TEXT = f"{HEADER}\n[Network]\nManageForeignRoutes=no\nManageForeignRoutingPolicyRules=no\n"
 
 _SOURCE_LINE = "source /etc/network/interfaces.d/*"
-_SOURCED = re.compile(
-    r"^\s*source\s+(/etc/network/)?interfaces\.d/(\*|routed-fabric)\s*$"
-    r"|^\s*source-directory\s+(/etc/network/)?interfaces\.d/?\s*$",
-    re.MULTILINE,
+_SOURCED = (
+    r"^\s*source\s+(/etc/network/)?interfaces\.d/(\*|{name})\s*$"
+    r"|^\s*source-directory\s+(/etc/network/)?interfaces\.d/?\s*$"
 )
 _EMPTY_MAIN = "auto lo\niface lo inet loopback\n"
 
@@ -64,9 +63,9 @@ def manager_of(probe: Probe) -> str:
     raise UnsupportedError(f"persist: neither ifupdown2 nor systemd-networkd was found on this node; {way_out}")
 
 
-def with_source_line(main: str) -> str:
-    """/etc/network/interfaces with our directory sourced; unchanged where it already is."""
-    if _SOURCED.search(main):
+def with_source_line(main: str, name: str = "routed-fabric") -> str:
+    """/etc/network/interfaces with our directory sourced; unchanged where it, or the file `name` in it, already is."""
+    if re.search(_SOURCED.format(name=re.escape(name)), main, re.MULTILINE):
         return main
     text = main or _EMPTY_MAIN
     return f"{text}{'' if text.endswith(chr(10)) else chr(10)}\n{_SOURCE_LINE}\n"

@@ -111,8 +111,8 @@ class Networkd(Persistence):
             raise IpError(f"`networkctl reload` failed: {(err or out).strip()}")
 
 
-def persistence_of(files: Files, run: RunCommand) -> Persistence:
-    """Raises UnsupportedError where we write nothing."""
+def manager(files: Files, run: RunCommand) -> str:
+    """`ifupdown2` or `systemd-networkd`; raises UnsupportedError where we write nothing."""
     _rc, states, _err = run(["systemctl", "is-active", "systemd-networkd.service", "NetworkManager.service"])
     active: list[Any] = [line == "active" for line in states.split()] or [False, False]
     probe = interfaces_file.Probe(
@@ -121,5 +121,9 @@ def persistence_of(files: Files, run: RunCommand) -> Persistence:
         networkd=active[0],
         network_manager=len(active) > 1 and active[1],
     )
-    kind = {"ifupdown2": Ifupdown2, "systemd-networkd": Networkd}[interfaces_file.manager_of(probe)]
-    return kind(files, run)
+    return interfaces_file.manager_of(probe)
+
+
+def persistence_of(files: Files, run: RunCommand) -> Persistence:
+    """Raises UnsupportedError where we write nothing."""
+    return {"ifupdown2": Ifupdown2, "systemd-networkd": Networkd}[manager(files, run)](files, run)
