@@ -24,6 +24,7 @@ options:
       - What to read. Each subset is one key of RV(fabric).
       - V(bgp) are the neighbors with their state, negotiated families and reset counters; V(bfd) the BFD peers; V(rib)
         the prefixes that BGP gave to zebra; V(advertised) the prefixes sent to each of O(advertised_to).
+      - V(evpn) are the VNIs that FRR's zebra knows; V(vxlan) the kernel's VXLAN devices and the VTEPs that they flood to.
       - V(links), V(addresses), V(routes) (all tables), V(rules), V(neighbours) and V(nft) are the kernel's.
       - V(sysctl), V(files) and V(pings) read what their options list.
       - V(snapshot) is all state that must be equal before and after a run that moves nothing, without counters, ages
@@ -35,6 +36,7 @@ options:
       - advertised
       - bfd
       - bgp
+      - evpn
       - files
       - frr_running_config
       - links
@@ -46,6 +48,7 @@ options:
       - rules
       - snapshot
       - sysctl
+      - vxlan
     default: [bgp, bfd, links, addresses]
   advertised_to:
     description: The neighbors whose advertised prefixes are read, as FRR names them (an address or an interface).
@@ -197,6 +200,16 @@ fabric:
       description: FRR's running configuration, with secrets masked.
       type: str
       returned: with subset V(frr_running_config)
+    evpn:
+      description: The Layer 2 VNIs that zebra knows.
+      type: dict
+      returned: with subset V(evpn)
+      sample: {vnis: [100, 202]}
+    vxlan:
+      description: VXLAN devices with VNI, own address, bridge, and where each VNI floods to.
+      type: dict
+      returned: with subset V(vxlan)
+      sample: {vxlan202: {vni: 202, local: 10.255.254.5, bridge: vmbr202, flood: {"202": [10.255.254.6]}}}
     pings:
       description: Each ping with what was sent, received, the round-trip time in ms and the error in words.
       type: list
@@ -229,6 +242,7 @@ SUBSETS = (
     "advertised",
     "bfd",
     "bgp",
+    "evpn",
     "files",
     "frr_running_config",
     "links",
@@ -240,6 +254,7 @@ SUBSETS = (
     "rules",
     "snapshot",
     "sysctl",
+    "vxlan",
 )
 
 

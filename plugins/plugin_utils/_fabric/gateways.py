@@ -24,13 +24,14 @@ def read_gateway(name: str, raw: dict[str, Any], problems: Problems) -> Gateway 
     path: Path = ("nodes", name, "gateway")
     if "border_gateway" not in (raw.get("functions") or []) and not problems.touches(("nodes", name, "functions")):
         problems.add("gateway_function", path)
-    if raw.get("default_originate"):
+    if raw.get("default_originate") and given.get("announce", True):
         problems.add("gateway_originate", path)
     nat = given.get("nat", False)
     gateway = Gateway(
         uplink=given["uplink"],
         addresses=tuple(addressing.interface_address(a) for a in given.get("addresses") or [] if a),
         next_hops=_next_hops(given, path, problems),
+        announce=given.get("announce", True),
         nat=bool(nat),
         nat_prefixes=tuple(addressing.prefix(p) for p in nat if p) if isinstance(nat, list) else (),
     )

@@ -95,6 +95,7 @@ class Gateway:
     addresses: tuple[str, ...] = ()
     next_hops: dict[str, str] = field(default_factory=dict)
     """Family to address."""
+    announce: bool = True
     nat: bool = False
     nat_prefixes: tuple[str, ...] = ()
     """Sources that are translated; empty for all."""

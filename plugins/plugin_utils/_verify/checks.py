@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.routed.fabric.plugins.plugin_utils._verify import routing, underlay
+from ansible_collections.routed.fabric.plugins.plugin_utils._verify import overlay, routing, underlay
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify.result import FAILED, SKIPPED, Result
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify.state import Live, Plan, family_of
 
@@ -25,6 +25,10 @@ CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
     routing.advertised_exactly,
     routing.no_ra_route,
     routing.no_foreign_prefix,
+    overlay.segment_as_planned,
+    overlay.vni_known,
+    overlay.remote_vteps,
+    overlay.nat_loaded,
 )
 
 
@@ -37,8 +41,11 @@ def questions(node: Mapping[str, Any], ping_deadline_s: float = 2.0) -> dict[str
         for uplink in target["uplinks"]:
             ping = {"address": target["address"], "interface": uplink}
             pings.append({**ping, "source": source} if source else ping)
+    subsets = ["bgp", "rib", "advertised", "links", "addresses", "routes", "sysctl", "pings"]
+    subsets += ["evpn", "vxlan"] if plan.segments else []
+    subsets += ["nft"] if plan.verify.get("nat") else []
     return {
-        "gather_subset": ["bgp", "rib", "advertised", "links", "addresses", "routes", "sysctl", "pings"],
+        "gather_subset": subsets,
         "advertised_to": [item["neighbor"] for item in plan.verify.get("advertised", [])],
         "sysctl": sorted(plan.underlay.get("sysctl", {})),
         "pings": pings,

@@ -23,7 +23,7 @@ _MATCH = {"ipv4": "ip_prefix_list", "ipv6": "ipv6_prefix_list"}
 
 def families(fabric: Fabric, node: Node) -> tuple[str, ...]:
     """The families of the default route that a gateway announces; none of another node."""
-    if node.gateway is None:
+    if node.gateway is None or not node.gateway.announce:
         return ()
     return tuple(f for f in fabric.families if not node.gateway.next_hops or f in node.gateway.next_hops)
 

@@ -27,7 +27,7 @@ def names(fabric: Fabric) -> list[str]:
 def groups(fabric: Fabric) -> dict[str, list[str]]:
     """Its own group, and the one of everything that the twin has to bring up."""
     found = names(fabric)
-    return {"fabric_outside": found, "fabric": [*fabric.nodes, *fabric.servers, *found]} if found else {}
+    return {"fabric_outside": found, "fabric": [*fabric.nodes, *fabric.servers, *found]}
 
 
 def _gateways(fabric: Fabric) -> list[Node]:
