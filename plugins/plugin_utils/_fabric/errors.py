@@ -181,8 +181,8 @@ RULES: dict[str, tuple[str, str]] = {
         "Use another VLAN for one of the two",
     ),
     "segment_too_many": (
-        "node '{node}' would have {count} segments, more than the 4094 VLANs of one bridge",
-        "Use 'form: per_vni', or take the node out of some segments",
+        "{count} segments are more than the 4094 VLANs of one bridge",
+        "Use 'form: per_vni', or make it several fabrics",
     ),
     "segment_mtu": (
         "MTU {mtu} does not fit: with {overhead} bytes of VXLAN it needs {needed}, and {where} has {there}",

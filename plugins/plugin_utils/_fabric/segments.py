@@ -106,6 +106,9 @@ def _member(name: str, value: Any) -> Member:
 
 
 def _check_numbers(segments: list[Segment], raw_segments: dict[str, Any], overlay: Overlay, problems: Problems) -> None:
+    if overlay.form == "single" and len(segments) > VLAN_MAXIMUM:
+        problems.add("segment_too_many", ("segments",), count=len(segments))
+        return
     vnis: dict[int, str] = {}
     vlans: dict[int, str] = {}
     for segment in segments:
@@ -124,11 +127,9 @@ def _check_bridges(segments: list[Segment], overlay: Overlay, fabric: Fabric, pr
     used = {(end.node, end.interface): format_path(link.path) for link in fabric.links for end in (link.a, link.b)}
     used |= {(u.node, u.interface): f"upstreams.{u.name}" for u in fabric.upstreams}
     bridges: dict[tuple[str, str], str] = {}
-    counts: dict[str, int] = {}
     for segment in segments:
         path: Path = ("segments", segment.name)
         for member in segment.members.values():
-            counts[member.node] = counts.get(member.node, 0) + 1
             place = (member.node, segment.bridge)
             if place in used:
                 problems.add("segment_bridge_taken", path, bridge=segment.bridge, node=member.node, other=used[place])
@@ -140,10 +141,6 @@ def _check_bridges(segments: list[Segment], overlay: Overlay, fabric: Fabric, pr
                 owner = used.setdefault((member.node, port), format_path(here))
                 if owner != format_path(here):
                     problems.add("segment_port_taken", here, port=port, node=member.node, other=owner)
-    if overlay.form == "single":
-        for node, count in counts.items():
-            if count > VLAN_MAXIMUM:
-                problems.add("segment_too_many", ("segments",), node=node, count=count)
 
 
 def _check_mtu(segments: list[Segment], fabric: Fabric, overlay: Overlay, problems: Problems) -> None:

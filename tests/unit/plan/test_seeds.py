@@ -98,6 +98,10 @@ def test_two_datacenters_hear_each_other_inside_and_between_the_sites():
     family = instance(result, "dc01r01")["address_families"][0]
     clients = [n["neighbor"] for n in family["neighbors"] if n.get("route_reflector_client")]
     assert clients == ["fabric-hosts-internal"]
+    # the reflectors are in another AS than the VTEPs
+    vtep = {g["name"]: g for g in instance(result, "dc02s01")["peer_groups"]}["fabric-reflectors-external"]
+    assert (vtep["remote_as"], vtep["ebgp_multihop"], vtep["update_source"]) == ("external", 255, "10.0.3.1")
+    assert instance(result, "dc01rr01")["cluster_id"] == "10.0.1.129"
     assert result.nodes["dc01r01"]["underlay"]["interfaces"][0]["addresses"] == [
         {"address": "10.0.1.128/32", "peer": "10.0.128.128/32"}
     ]

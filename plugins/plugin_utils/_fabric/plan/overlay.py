@@ -18,13 +18,12 @@ def overlay(fabric: Fabric, node: Node, interfaces: list[dict[str, Any]]) -> dic
     local = node.loopbacks.get(fabric.overlay.local)
     if "vtep" not in node.functions or local is None:
         return None
-    uplinks = [i for i in interfaces if i["kind"] != "upstream"]
     found: dict[str, Any] = {
         "form": fabric.overlay.form,
         "local": local,
         "port": VXLAN_PORT,
-        "underlay_mtu": min([i["mtu"] for i in uplinks], default=fabric.underlay.mtu),
-        "underlay_interfaces": [i["name"] for i in uplinks],
+        # what the uplinks are given, not what they have: in check mode on a fresh node that is still less
+        "underlay_mtu": min([i["mtu"] for i in interfaces if i["kind"] != "upstream"], default=fabric.underlay.mtu),
         "segments": [_segment(fabric, node, segment) for segment in _own(fabric, node)],
     }
     if fabric.overlay.local == "ipv6":
