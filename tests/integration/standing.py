@@ -59,6 +59,9 @@ class Fabric:
             for host, values in listing["_meta"]["hostvars"].items()
             if "fabric_node" in values
         }
+        self.links: list[dict[str, Any]] = next(
+            values["fabric_links"] for values in listing["_meta"]["hostvars"].values() if "fabric_links" in values
+        )
         self.containers = {
             host: values.get("ansible_host", host) for host, values in listing["_meta"]["hostvars"].items()
         }

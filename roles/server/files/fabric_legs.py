@@ -72,22 +72,34 @@ def choose(legs: Sequence[str], carriers: Iterable[str], active: Optional[str]) 
     return next((leg for leg in legs if leg in alive), active)
 
 
-def arp(mac: bytes, address: str) -> bytes:
-    """A gratuitous ARP request: sender and target are the address itself."""
-    packed = socket.inet_pton(socket.AF_INET, address)
-    body = struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 1, mac, packed, bytes(6), packed)
+def arp(mac: bytes, sender: str, target: str) -> bytes:
+    """A broadcast ARP request. For the own address it is a gratuitous one."""
+    addresses = [socket.inet_pton(socket.AF_INET, text) for text in (sender, target)]
+    body = struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 1, mac, addresses[0], bytes(6), addresses[1])
     return BROADCAST + mac + struct.pack("!H", ETHERTYPE_ARP) + body
 
 
 def advertisement(mac: bytes, address: str) -> bytes:
     """An unsolicited neighbour advertisement to all nodes, with the override flag."""
-    source, target = (socket.inet_pton(socket.AF_INET6, text) for text in (address, "ff02::1"))
-    body = struct.pack("!I16sBB6s", 0x20000000, source, 2, 1, mac)
-    unsummed = struct.pack("!BBH", 136, 0, 0) + body
+    about = socket.inet_pton(socket.AF_INET6, address)
+    body = struct.pack("!I16sBB6s", 0x20000000, about, 2, 1, mac)
+    return _icmpv6(mac, about, socket.inet_pton(socket.AF_INET6, "ff02::1"), 136, body)
+
+
+def solicitation(mac: bytes, sender: str, target: str) -> bytes:
+    """A neighbour solicitation (RFC 4861, 4.3) to the solicited-node address."""
+    about = socket.inet_pton(socket.AF_INET6, target)
+    group = socket.inet_pton(socket.AF_INET6, "ff02::1:ff00:0")[:13] + about[13:]
+    body = struct.pack("!I16sBB6s", 0, about, 1, 1, mac)
+    return _icmpv6(mac, socket.inet_pton(socket.AF_INET6, sender), group, 135, body)
+
+
+def _icmpv6(mac: bytes, source: bytes, target: bytes, kind: int, body: bytes) -> bytes:
+    unsummed = struct.pack("!BBH", kind, 0, 0) + body
     pseudo = source + target + struct.pack("!II", len(unsummed), 58)
-    message = struct.pack("!BBH", 136, 0, checksum(pseudo + unsummed)) + body
+    message = struct.pack("!BBH", kind, 0, checksum(pseudo + unsummed)) + body
     header = struct.pack("!IHBB16s16s", 6 << 28, len(message), 58, 255, source, target)
-    return b"\x33\x33\x00\x00\x00\x01" + mac + struct.pack("!H", ETHERTYPE_IPV6) + header + message
+    return b"\x33\x33" + target[12:] + mac + struct.pack("!H", ETHERTYPE_IPV6) + header + message
 
 
 def checksum(data: bytes) -> int:
@@ -97,9 +109,15 @@ def checksum(data: bytes) -> int:
     return ~total & 0xFFFF
 
 
-def frames(mac: bytes, addresses: Iterable[str]) -> list[bytes]:
+def frames(mac: bytes, addresses: Iterable[str], gateways: Iterable[str] = ()) -> list[bytes]:
+    """What one announcement consists of. The gateways are asked, too: so a VTEP that is one learns the address beside
+    the MAC address, and EVPN takes both to the others."""
     hosts = [text.partition("/")[0] for text in addresses]
-    return [advertisement(mac, host) if ":" in host else arp(mac, host) for host in hosts]
+    found = [advertisement(mac, host) if ":" in host else arp(mac, host, host) for host in hosts]
+    for gateway in gateways:
+        for host in (host for host in hosts if (":" in host) == (":" in gateway)):
+            found.append(solicitation(mac, host, gateway) if ":" in host else arp(mac, host, gateway))
+    return found
 
 
 def move_lines(config: Config, active: str, mac: str) -> list[str]:
@@ -190,7 +208,7 @@ class Announcer:
             try:
                 with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as raw:
                     raw.bind((self._interface, 0))
-                    for frame in frames(mac_of(self._interface), self._config.addresses):
+                    for frame in frames(mac_of(self._interface), self._config.addresses, self._config.gateways):
                         raw.send(frame)
             except OSError as exc:
                 print(f"announcement over {self._interface}: {exc.strerror}", file=sys.stderr, flush=True)

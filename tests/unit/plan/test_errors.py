@@ -49,10 +49,11 @@ def test_more_segments_than_a_bridge_has_vlans():
     }
     with pytest.raises(errors.FabricError) as caught:
         planner.plan(fabric)
-    assert [str(problem) for problem in caught.value.problems] == [
-        "segments: 4095 segments are more than the 4094 VLANs of one bridge. Use 'form: per_vni', or make it several "
-        "fabrics."
-    ]
+    (problem,) = caught.value.problems
+    assert str(problem) == (
+        "segments: 4095 segments are more than the 4094 VLANs of one bridge. "
+        "Use 'form: per_vni', or make it several fabrics."
+    )
 
 
 def test_a_problem_without_a_place_names_the_file():
