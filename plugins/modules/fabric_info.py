@@ -24,7 +24,7 @@ options:
       - What to read. Each subset is one key of RV(fabric).
       - V(bgp) are the neighbors with their state, negotiated families and reset counters; V(bfd) the BFD peers; V(rib)
         the prefixes that BGP gave to zebra; V(advertised) the prefixes sent to each of O(advertised_to).
-      - V(evpn) are the VNIs that FRR's zebra knows; V(vxlan) the kernel's VXLAN devices and the VTEPs that they flood to.
+      - V(evpn) are the VNIs that zebra knows; V(vxlan) the kernel's VXLAN devices and the VTEPs that they flood to.
       - V(links), V(addresses), V(routes) (all tables), V(rules), V(neighbours) and V(nft) are the kernel's.
       - V(sysctl), V(files) and V(pings) read what their options list.
       - V(snapshot) is all state that must be equal before and after a run that moves nothing, without counters, ages

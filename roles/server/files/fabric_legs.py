@@ -29,7 +29,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 CONFIG = Path("/etc/routed-fabric/legs.json")
 CONTROL = Path("/run/fabric-legs.sock")
@@ -39,6 +39,8 @@ RTMGRP_LINK = 1
 BROADCAST = b"\xff" * 6
 ETHERTYPE_ARP, ETHERTYPE_IPV6 = 0x0806, 0x86DD
 RESYNC_S = 10.0
+# A bridge forgets after 300 s what it has not heard from, and EVPN withdraws it.
+REFRESH_S = 100.0
 
 
 class Config(NamedTuple):
@@ -64,7 +66,7 @@ def read_config(text: str) -> Config:
     )
 
 
-def choose(legs: Sequence[str], carriers: Iterable[str], active: Optional[str]) -> Optional[str]:
+def choose(legs: Sequence[str], carriers: Iterable[str], active: str | None) -> str | None:
     """The leg for the addresses: the one they are on, as long as it has a carrier; else the first that has one."""
     alive = set(carriers)
     if active in alive:
@@ -120,16 +122,19 @@ def frames(mac: bytes, addresses: Iterable[str], gateways: Iterable[str] = ()) -
     return found
 
 
-def move_lines(config: Config, active: str, mac: str) -> list[str]:
-    """Lines for `ip -force -batch` that leave the addresses on *active* alone. *mac*: of the first leg."""
+def start_lines(config: Config, mac: str) -> list[str]:
+    """Lines for `ip -force -batch` that bring all legs up, once: who sets one down later has a reason. *mac*: of the
+    first leg."""
+    shared = f" address {mac}" if config.shared_mac else ""
+    return [f"link set dev {leg}{shared} mtu {config.mtu} up" for leg in config.legs]
+
+
+def move_lines(config: Config, active: str) -> list[str]:
+    """Lines that leave the addresses on *active* alone."""
     lines = []
     for leg in config.legs:
         if leg != active:
             lines += [f"addr del {address} dev {leg}" for address in config.addresses]
-    for leg in config.legs:
-        if config.shared_mac:
-            lines.append(f"link set dev {leg} address {mac}")
-        lines.append(f"link set dev {leg} mtu {config.mtu} up")
     return lines + address_lines(config, active)
 
 
@@ -145,8 +150,10 @@ def bond_lines(config: Config) -> list[str]:
     """The kernel's own active-backup: it announces a move at once, and then every miimon."""
     times = len(config.announce_at_ms)
     return [
-        f"link add dev {BOND} type bond mode active-backup miimon {BOND_MIIMON_MS} num_grat_arp {times} "
-        f"primary_reselect failure",
+        (
+            f"link add dev {BOND} type bond mode active-backup miimon {BOND_MIIMON_MS} num_grat_arp {times} "
+            "primary_reselect failure"
+        ),
         *(line for leg in config.legs for line in (f"link set dev {leg} down", f"link set dev {leg} master {BOND}")),
         f"link set dev {BOND} type bond primary {config.legs[0]}",
         f"link set dev {BOND} mtu {config.mtu} up",
@@ -192,15 +199,23 @@ class Announcer:
         self._config = config
         self._due: list[float] = []
         self._interface = ""
+        self._last = 0.0
 
     def start(self, interface: str) -> None:
         now = time.monotonic()
         self._interface = interface
         self._due = [now + at_ms / 1000 for at_ms in self._config.announce_at_ms]
+        self._last = now
         self.send_due()
 
-    def wait_s(self) -> Optional[float]:
+    def wait_s(self) -> float | None:
         return max(0.0, self._due[0] - time.monotonic()) if self._due else None
+
+    def refresh(self) -> None:
+        """A server that says nothing for a while is kept in the tables by one announcement now and then."""
+        now = time.monotonic()
+        if self._interface and not self._due and now - self._last >= REFRESH_S:
+            self._due, self._last = [now], now
 
     def send_due(self) -> None:
         while self._due and self._due[0] <= time.monotonic() + 0.0005:
@@ -220,9 +235,8 @@ class Legs:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._announcer = Announcer(config)
-        self._active: Optional[str] = None
+        self._active: str | None = None
         self._up: set[str] = set()
-        self._mac = sysfs(config.legs[0], "address")
 
     def run(self) -> None:
         netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
@@ -230,27 +244,26 @@ class Legs:
         CONTROL.unlink(missing_ok=True)
         control = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         control.bind(str(CONTROL))
-        os.chmod(CONTROL, 0o600)
+        CONTROL.chmod(0o600)
         for leg in self._config.legs:
             # Both legs are in one segment: only the one that has the address may answer for it.
             set_sysctl("ipv4", leg, "arp_ignore", "1")
             set_sysctl("ipv4", leg, "arp_announce", "2")
             set_sysctl("ipv6", leg, "accept_dad", "0")
             set_sysctl("ipv6", leg, "accept_ra", "0")
-        ip_batch([f"link set dev {leg} mtu {self._config.mtu} up" for leg in self._config.legs])
+        ip_batch(start_lines(self._config, sysfs(self._config.legs[0], "address")))
         self._follow()
         notify("READY=1")
         while True:
             timeout = self._announcer.wait_s()
-            ready, dummy_out, dummy_err = select.select(
-                [netlink, control], [], [], RESYNC_S if timeout is None else timeout
-            )
+            ready = select.select([netlink, control], [], [], RESYNC_S if timeout is None else timeout)[0]
             if control in ready:
                 self._move(control.recv(64).decode("ascii", "replace").strip())
             if netlink in ready:
                 with contextlib.suppress(OSError):  # ENOBUFS: the state is read anyway
                     netlink.recv(1 << 16)
             self._follow()
+            self._announcer.refresh()
             self._announcer.send_due()
 
     def _follow(self) -> None:
@@ -268,7 +281,7 @@ class Legs:
             return
         for other in self._config.legs:
             set_sysctl("ipv6", other, "disable_ipv6", "0" if other == leg else "1")
-        ip_batch(move_lines(self._config, leg, self._mac))
+        ip_batch(move_lines(self._config, leg))
         before, self._active = self._active, leg
         self._announcer.start(leg)
         print(f"addresses on {leg}" + (f", before on {before}" if before else ""), flush=True)

@@ -30,7 +30,7 @@ ECHO = """
 import socket, sys
 with socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM) as echo:
     echo.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    echo.bind(("", int(sys.argv[2])))
+    echo.bind((sys.argv[1], int(sys.argv[2])))  # so that the answer comes from there, whatever the way back
     while True:
         try:
             data, sender = echo.recvfrom(2048)

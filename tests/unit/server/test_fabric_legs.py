@@ -110,23 +110,24 @@ def test_an_announcement_asks_the_gateways_of_its_family():
     ]
 
 
-def test_a_move_takes_the_addresses_away_first():
-    assert legs.move_lines(CONFIG, "eth1", "02:00:00:00:00:01") == [
+def test_a_move_takes_the_addresses_away_first_and_sets_no_link_up():
+    assert legs.move_lines(CONFIG, "eth1") == [
         "addr del 10.1.0.101/24 dev eth0",
         "addr del 2001:db8:1::101/64 dev eth0",
-        "link set dev eth0 mtu 1500 up",
-        "link set dev eth1 mtu 1500 up",
         "addr replace 10.1.0.101/24 dev eth1",
         "addr replace 2001:db8:1::101/64 dev eth1 nodad",
         "route replace default via 10.1.0.1 dev eth1",
     ]
 
 
-def test_both_legs_get_the_first_ones_mac_address():
-    lines = legs.move_lines(CONFIG._replace(shared_mac=True), "eth1", "02:00:00:00:00:01")
-    assert [line for line in lines if "address" in line] == [
-        "link set dev eth0 address 02:00:00:00:00:01",
-        "link set dev eth1 address 02:00:00:00:00:01",
+def test_all_legs_are_brought_up_at_the_start():
+    assert legs.start_lines(CONFIG, "02:00:00:00:00:01") == [
+        "link set dev eth0 mtu 1500 up",
+        "link set dev eth1 mtu 1500 up",
+    ]
+    assert legs.start_lines(CONFIG._replace(shared_mac=True), "02:00:00:00:00:01") == [
+        "link set dev eth0 address 02:00:00:00:00:01 mtu 1500 up",
+        "link set dev eth1 address 02:00:00:00:00:01 mtu 1500 up",
     ]
 
 
