@@ -64,6 +64,9 @@ LIVE = (
     live("fabric", "tests/integration/fabric"),
     Step("oldest-core", ("scripts/oldest_core.sh",), 60),
     Step("demo-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/spine-leaf/fabric.yml")),
+    Step("overlay-up", ("python", "scripts/twin.py", "up", "--fabric", "examples/two-datacenters/fabric.yml"), 60),
+    live("overlay", "tests/integration/overlay"),
+    Step("overlay-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/two-datacenters/fabric.yml")),
     Step("foreign-project", ("scripts/foreign_project.sh",)),
     Step("importer", ("scripts/importer.sh",)),
     Step("molecule", ("scripts/molecule.sh",), 60),
@@ -81,7 +84,24 @@ ACCEPT_PARALLEL = {
         for release in ("trixie", "bookworm")
     )
 }
+EVPN = (
+    "examples/two-datacenters/fabric.yml",
+    "examples/two-datacenters/with-default-route.fabric.yml",
+    "examples/proxmox-evpn/fabric.yml",
+)
 ACCEPT = {
+    "evpn": (
+        live("vxlan", "tests/integration/vxlan", FABRIC_ACCEPT="1"),
+        *(
+            step
+            for number, file in enumerate(EVPN, start=1)
+            for step in (
+                Step(f"overlay-{number}-up", ("python", "scripts/twin.py", "up", "--fabric", file), 60),
+                live(f"overlay-{number}", "tests/integration/overlay", FABRIC_ACCEPT="1", FABRIC_TWIN_FILE=file),
+                Step(f"overlay-{number}-down", ("python", "scripts/twin.py", "down", "--fabric", file)),
+            )
+        ),
+    ),
     "spine": (
         live("underlay", "tests/integration/underlay", FABRIC_ACCEPT="1"),
         live("twin", "tests/integration/twin", FABRIC_ACCEPT="1"),

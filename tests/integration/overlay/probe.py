@@ -103,16 +103,14 @@ def argv(fabric: Fabric, node: str, *command: str) -> list[str]:
 class Probing:
     """A prober that runs; `result` once it has ended."""
 
-    def __init__(
-        self, fabric: Fabric, source: str, target: str, from_address: str, to_address: str, flows: int
-    ) -> None:
+    def __init__(self, fabric: Fabric, ends: tuple[str, str], addresses: tuple[str, str], *, flows: int) -> None:
         self._echo = subprocess.Popen(
-            argv(fabric, target, "python3", "-c", ECHO, to_address, str(PORT)),
+            argv(fabric, ends[1], "python3", "-c", ECHO, addresses[1], str(PORT)),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        command = ("python3", "-c", CLIENT, from_address, to_address, str(PORT), str(INTERVAL_S), str(flows))
-        self._client = subprocess.Popen(argv(fabric, source, *command), stdout=subprocess.PIPE, text=True)
+        command = ("python3", "-c", CLIENT, *addresses, str(PORT), str(INTERVAL_S), str(flows))
+        self._client = subprocess.Popen(argv(fabric, ends[0], *command), stdout=subprocess.PIPE, text=True)
         assert self._client.stdout is not None
         assert self._client.stdout.readline().strip() == "ready"
         self.result: Probe | None = None
@@ -150,10 +148,10 @@ def judged(found: dict[str, Any]) -> Probe:
 
 @contextmanager
 def probing(
-    fabric: Fabric, source: str, target: str, addresses: tuple[str, str], flows: int = 1, settle_s: float = 1.0
+    fabric: Fabric, ends: tuple[str, str], addresses: tuple[str, str], *, flows: int = 1, settle_s: float = 1.0
 ) -> Iterator[Probing]:
-    """Probe while the block runs, from a second before it to `settle_s` after it."""
-    probe = Probing(fabric, source, target, addresses[0], addresses[1], flows)
+    """Probe from the first of *ends* to the second while the block runs, and a little before and after."""
+    probe = Probing(fabric, ends, addresses, flows=flows)
     try:
         rest(1.0)
         yield probe

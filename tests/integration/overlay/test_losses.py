@@ -66,7 +66,7 @@ def test_what_can_goes_on(fabric: Fabric, what: str) -> None:
     addresses = (address(fabric, SOURCE), address(fabric, TARGET))
     probes = []
     try:
-        with probing(fabric, SOURCE, TARGET, addresses, flows=4, settle_s=5) as probe:
+        with probing(fabric, (SOURCE, TARGET), addresses, flows=4, settle_s=5) as probe:
             gone = lose(fabric)
             until(gone, f"it is lost: {what}")
         assert probe.result is not None

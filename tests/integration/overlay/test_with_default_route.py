@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from probe import probing, until
+from probe import probing, rest, until
 from servers import VNI, address, behind, leg, mac, note, settled
 from standing import Fabric
 
@@ -90,7 +90,7 @@ def _lose_uplinks(fabric: Fabric, runs: int) -> None:
     server = SERVER
     for dummy in range(runs):
         until(lambda: has_default(fabric, server), f"{server} has a default route")
-        with probing(fabric, server, "outside", (fabric.loopback(server, 4), WORLD), flows=8, settle_s=3) as probe:
+        with probing(fabric, (server, "outside"), (fabric.loopback(server, 4), WORLD), flows=8, settle_s=3) as probe:
             fabric.ask("DC01GW01", "ip link set dev eth9 down")
             until(lambda: "0.0.0.0/0" not in sent(fabric, "DC01GW01"), "it announces nothing")
         assert probe.result is not None
@@ -113,7 +113,8 @@ def sent(fabric: Fabric, gateway: str) -> set[str]:
     return set(fabric.json(gateway, f"vtysh -c '{command}'").get("advertisedRoutes", {}))
 
 
-HOW = "server with BGP and its /32, 6 flows from the other datacenter, UDP echo each 10 ms, worst"
+FLOWS = 12
+HOW = f"server with BGP and its /32, {FLOWS} flows from the other datacenter, UDP echo each 10 ms, worst"
 BFD_LINES = "transmit-interval {0}", "receive-interval {0}"
 
 
@@ -122,7 +123,8 @@ def test_a_server_with_bgp_loses_a_link(fabric: Fabric, runs: int) -> None:
     addresses = (fabric.loopback(OTHER, 4), fabric.loopback(SERVER, 4))
     probes = []
     for dummy in range(runs):
-        with probing(fabric, OTHER, SERVER, addresses, flows=6, settle_s=3) as probe:
+        with probing(fabric, (OTHER, SERVER), addresses, flows=FLOWS, settle_s=3) as probe:
+            assert received(fabric, SERVER, interface) > 20, "no flow is on the link that is to go"
             fabric.ask(SERVER, f"ip link set dev {interface} down")
             until(lambda: not up(fabric, SERVER, interface), "the session is down")
         assert probe.result is not None
@@ -148,7 +150,8 @@ def test_a_server_with_bgp_loses_a_link_silently(fabric: Fabric, runs: int) -> N
             assert void < 20, "BFD is down before anything was lost: this machine is too busy"
             until(lambda: up(fabric, SERVER, interface), "the session is up", 60)
             before = established(fabric, SERVER, interface)
-            with probing(fabric, OTHER, SERVER, addresses, flows=6, settle_s=3) as probe:
+            with probing(fabric, (OTHER, SERVER), addresses, flows=FLOWS, settle_s=3) as probe:
+                assert received(fabric, SERVER, interface) > 20, "no flow is on the link that is to go"
                 steady = established(fabric, SERVER, interface) == before
                 fabric.twin(faults=[{"node": SERVER, "interface": interface, "kind": "silent"}])
                 until(lambda: not up(fabric, SERVER, interface), "the session is down")
@@ -166,6 +169,16 @@ def test_a_server_with_bgp_loses_a_link_silently(fabric: Fabric, runs: int) -> N
     note("server with BGP, silent loss, BFD 3x100", probes, f"{HOW}; {void} void")
     for result in probes:
         assert result.gap_ms <= 500 + 2 * result.late_ms, result
+
+
+def received(fabric: Fabric, node: str, interface: str) -> int:
+    """How many packets come in within half a second."""
+    counts = []
+    for pause_s in (0.5, 0.0):
+        (link,) = fabric.json(node, f"ip -j -s link show dev {interface}")
+        counts.append(int(link["stats64"]["rx"]["packets"]))
+        rest(pause_s)
+    return counts[1] - counts[0]
 
 
 def up(fabric: Fabric, node: str, interface: str) -> bool:
