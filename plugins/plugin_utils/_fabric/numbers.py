@@ -57,6 +57,9 @@ BFD_TWIN = (1000, 3)  # all nodes of a twin share two cores
 # the two neither begins again after a restart (seen with 10.3 and 8.4), so such sessions go without BFD.
 BFD_WAITS_FOR_BGP = ("bookworm",)
 BFD_BEFORE_BGP = ("trixie",)
+# FRR 10.3 loses the BFD session of an unnumbered neighbor on an interface with a point-to-point IPv4 address when the
+# neighbor restarts, and then keeps BGP idle for ever (seen every time; 8.4 does not, and without BFD 10.3 neither).
+BFD_LOST_BESIDE_PEER_ADDRESS = ("trixie",)
 # FRR 8.4 keeps a group of next hops for 180 s after its last use and takes it up again without telling the kernel,
 # which has dropped the member whose link was down meanwhile: the route stays on one uplink. FRR 10.3 installs it anew.
 RELEASE_LINES = {"bookworm": ("zebra nexthop-group keep 1",)}

@@ -16,7 +16,7 @@ from figures import accepting
 from standing import Fabric
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
-FILE = Path(os.environ.get("FABRIC_TWIN_FILE", EXAMPLES / "two-datacenters" / "fabric.yml"))
+FILE = Path(os.environ.get("FABRIC_TWIN_FILE", EXAMPLES / "two-datacenters" / "fabric.yml")).resolve()
 
 # Test file to the fabrics that it is for.
 FOR = {
