@@ -131,6 +131,15 @@ class Fabric:
         """A node's loopback address, without its length."""
         return str(self.nodes[node]["loopback"][f"ipv{family}"]).partition("/")[0]
 
+    def red(self, node: str, wait_s: int) -> set[str]:
+        """The checks of role verify that fail on a node."""
+        done = self.play("verify", "--limit", f"localhost,{node}", "-e", f"verify_wait_s={wait_s}")
+        if done.status == 0:
+            return set()
+        report = re.search(rf'"msg": "{node}: \d+ of \d+ checks failed(.*?)"\n', done.output)
+        assert report, done.output[-3000:]
+        return set(re.findall(r"\\n  ([a-z_]+) ", report[1]))
+
     def verify(self) -> Play:
         """The checks on live state, which have to pass."""
         done = self.play("verify")

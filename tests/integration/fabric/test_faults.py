@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -13,21 +12,14 @@ import yaml
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify.checks import CHECKS
 from standing import Fabric
 
-FAULTS = yaml.safe_load((Path(__file__).resolve().parents[1] / "faults" / "spine-leaf.yml").read_text(encoding="utf-8"))
-
-
-def red(fabric: Fabric, node: str, wait_s: int) -> set[str]:
-    """The checks that fail on a node."""
-    done = fabric.play("verify", "--limit", f"localhost,{node}", "-e", f"verify_wait_s={wait_s}")
-    if done.status == 0:
-        return set()
-    report = re.search(rf'"msg": "{node}: \d+ of \d+ checks failed(.*?)"\n', done.output)
-    assert report, done.output[-3000:]
-    return set(re.findall(r"\\n  ([a-z_]+) ", report[1]))
+FOLDER = Path(__file__).resolve().parents[1] / "faults"
+FAULTS = yaml.safe_load((FOLDER / "spine-leaf.yml").read_text(encoding="utf-8"))
 
 
 def test_every_check_has_a_fault() -> None:
-    assert sorted(fault["check"] for fault in FAULTS) == sorted(check.__name__ for check in CHECKS)
+    """Those of segments are in the twin of examples/two-datacenters."""
+    faults = [fault for file in FOLDER.glob("*.yml") for fault in yaml.safe_load(file.read_text(encoding="utf-8"))]
+    assert sorted(fault["check"] for fault in faults) == sorted(check.__name__ for check in CHECKS)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault["check"])
@@ -37,7 +29,7 @@ def test_fault_turns_exactly_its_check_red(fabric: Fabric, fault: dict[str, str]
     try:
         if "seen" in fault:
             fabric.wait(f"the effect of {fault['check']}", lambda: fabric.shell(node, fault["seen"]).returncode == 0)
-        assert red(fabric, node, wait_s=0) == {fault["check"]}
+        assert fabric.red(node, wait_s=0) == {fault["check"]}
     finally:
         fabric.ask(node, fault["undo"])
-    assert red(fabric, node, wait_s=60) == set()
+    assert fabric.red(node, wait_s=60) == set()

@@ -20,6 +20,7 @@ FILE = Path(os.environ.get("FABRIC_TWIN_FILE", EXAMPLES / "two-datacenters" / "f
 
 # Test file to the fabrics that it is for.
 FOR = {
+    "test_faults.py": ("two-datacenters",),
     "test_servers.py": ("two-datacenters",),
     "test_switch_over.py": ("two-datacenters", "two-datacenters-bgp"),
     "test_losses.py": ("two-datacenters",),

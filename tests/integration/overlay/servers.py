@@ -53,14 +53,22 @@ def behind(fabric: Fabric, vtep: str, address_of_mac: str) -> str:
     return ""
 
 
+def switch_of(fabric: Fabric, server: str, wanted_leg: str) -> str:
+    """The VTEP at the other end of a leg."""
+    end = {"node": server, "interface": wanted_leg}
+    return str(next(link["a"]["node"] for link in fabric.links if link["b"] == end))
+
+
 def settled(fabric: Fabric, server: str, wanted_leg: str) -> None:
-    """The server is on a leg, and every VTEP knows."""
+    """The server is on a leg, and every VTEP forwards to it there."""
     until(lambda: leg(fabric, server) == wanted_leg, f"{server} on {wanted_leg}")
-    there = mac(fabric, server)
-    until(
-        lambda: all(behind(fabric, vtep, there) for vtep in VTEPS),
-        f"all VTEPs know {there} of {server}",
-    )
+    there, at = mac(fabric, server), switch_of(fabric, server, wanted_leg)
+    for vtep in VTEPS:
+        wanted = "local" if vtep == at else fabric.loopback(at, 4)
+        until(
+            lambda vtep=vtep, wanted=wanted: behind(fabric, vtep, there) == wanted,
+            f"{vtep} has {there} of {server} behind {wanted}",
+        )
 
 
 def put_on(fabric: Fabric, server: str, wanted_leg: str) -> None:

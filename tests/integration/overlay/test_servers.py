@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+from figures import accepting
 from probe import argv, rest, until
 from servers import BRIDGE, DEVICE, SERVERS, VNI, VTEPS, address, behind, leg, mac, settled
 from standing import Fabric
@@ -131,14 +132,16 @@ def test_zebra_has_the_segment(fabric: Fabric) -> None:
         found = fabric.json(vtep, f"vtysh -c 'show evpn vni {VNI} json'")
         assert found["vxlanInterface"] == DEVICE
         others = {fabric.loopback(other, 4) for other in VTEPS if other != vtep}
-        assert {entry["vtepIp"] if isinstance(entry, dict) else entry for entry in found["remoteVteps"]} == others
+        assert {entry["ip"] for entry in found["remoteVteps"]} == others
 
 
-def test_a_vtep_that_loses_its_power_comes_back_with_its_segment(fabric: Fabric) -> None:
-    fabric.twin(state="rebooted", reboot=["DC02S01"])
-    fabric.verify()
-    until(lambda: leg(fabric, "DC02Server01") != "", "DC02Server01 has its address")
-    done = fabric.play("site", "--limit", "localhost,DC02S01")
-    assert done.status == 0, done.output[-3000:]
-    assert done.changed() == {}, done.output[-3000:]
-    fabric.ask("DC01Server01", f"ping -n -c 1 -W 5 {address(fabric, 'DC02Server01')}")
+if accepting():  # test_losses.py has a switch that loses its power in every run
+
+    def test_a_vtep_that_loses_its_power_comes_back_with_its_segment(fabric: Fabric) -> None:
+        fabric.twin(state="rebooted", reboot=["DC02S01"])
+        fabric.verify()
+        until(lambda: leg(fabric, "DC02Server01") != "", "DC02Server01 has its address")
+        done = fabric.play("site", "--limit", "localhost,DC02S01")
+        assert done.status == 0, done.output[-3000:]
+        assert done.changed() == {}, done.output[-3000:]
+        fabric.ask("DC01Server01", f"ping -n -c 1 -W 5 {address(fabric, 'DC02Server01')}")
