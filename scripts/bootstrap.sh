@@ -65,5 +65,6 @@ if [ "$(id -u)" != 0 ]; then
   echo "Twins and live tests need root: they make network namespaces and containers." >&2
   exit 1
 fi
-install_packages podman=podman crun=crun mmdebstrap=mmdebstrap nft=nftables ip=iproute2 \
+install_packages podman=podman crun=crun mmdebstrap=mmdebstrap nft=nftables ip=iproute2 mke2fs=e2fsprogs xz=xz-utils \
+  qemu-system-x86_64=qemu-system-x86 \
   /usr/share/keyrings/debian-archive-keyring.gpg=debian-archive-keyring

@@ -55,11 +55,20 @@ CHECK = (
     Step("licences", ("reuse", "lint", "--quiet")),
 )
 
+# Root, in network namespaces of their own: two at a time.
+LABS = (
+    live("frr-modules", "tests/integration/frr"),
+    live("agent", "tests/integration/agent"),
+    live("underlay", "tests/integration/underlay"),
+    live("host-routes", "tests/integration/host_route"),
+    live("vxlan", "tests/integration/vxlan"),
+    live("proxmox", "tests/integration/proxmox"),
+)
+
 # Root: one at a time, since each brings machines of its own up on the same two cores.
 LIVE = (
-    live("frr-modules", "tests/integration/frr"),
-    live("underlay", "tests/integration/underlay"),
     live("twin", "tests/integration/twin"),
+    live("pvesim", "tests/integration/pvesim"),
     Step("demo", ("python", "scripts/twin.py", "up", "--fabric", "examples/spine-leaf/fabric.yml"), 60),
     live("fabric", "tests/integration/fabric"),
     Step("oldest-core", ("scripts/oldest_core.sh",), 60),
@@ -67,6 +76,9 @@ LIVE = (
     Step("overlay-up", ("python", "scripts/twin.py", "up", "--fabric", "examples/two-datacenters/fabric.yml"), 60),
     live("overlay", "tests/integration/overlay"),
     Step("overlay-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/two-datacenters/fabric.yml")),
+    Step("vms", ("python", "scripts/twin.py", "up", "--fabric", "examples/routed-vms/fabric.yml"), 60),
+    live("guests", "tests/integration/guests/test_migration.py", "tests/integration/guests/test_bridge.py"),
+    Step("vms-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/routed-vms/fabric.yml")),
     Step("foreign-project", ("scripts/foreign_project.sh",)),
     Step("importer", ("scripts/importer.sh",)),
     Step("molecule", ("scripts/molecule.sh",), 60),
@@ -109,6 +121,16 @@ ACCEPT = {
         live("fabric", "tests/integration/fabric", FABRIC_ACCEPT="1"),
         Step("demo-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/spine-leaf/fabric.yml")),
     ),
+    "evpn": (live("vxlan", "tests/integration/vxlan", FABRIC_ACCEPT="1"),),
+    "guests": (
+        live("host-routes", "tests/integration/host_route", FABRIC_ACCEPT="1"),
+        live("agent", "tests/integration/agent", FABRIC_ACCEPT="1"),
+        live("pvesim", "tests/integration/pvesim", FABRIC_ACCEPT="1"),
+        live("proxmox", "tests/integration/proxmox", FABRIC_ACCEPT="1"),
+        Step("vms", ("python", "scripts/twin.py", "up", "--fabric", "examples/routed-vms/fabric.yml"), 60),
+        live("guests", "tests/integration/guests", FABRIC_ACCEPT="1"),
+        Step("vms-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/routed-vms/fabric.yml")),
+    ),
 }
 
 
@@ -149,6 +171,8 @@ def main() -> int:
     if arguments.tier == "accept" and arguments.part not in ACCEPT:
         parser.error(f"PART is one of {', '.join(sorted(ACCEPT))}, not {arguments.part!r}")
     parallel: Sequence[Step] = ACCEPT_PARALLEL.get(arguments.part, ()) if arguments.tier == "accept" else CHECK
+    if arguments.tier == "test":
+        parallel = (*CHECK, *LABS)
     serial: Sequence[Step] = {"check": (), "test": LIVE}.get(arguments.tier) or ACCEPT.get(arguments.part, ())
     if arguments.only:
         names = set(arguments.only.split(","))

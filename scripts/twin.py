@@ -4,7 +4,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A fabric's twin from the command line: `make twin`, `make demo`, `make twin-down` and `make shell` come here.
 
-    scripts/twin.py up --fabric PATH [--remove]   image, up, site, verify, site again (must move nothing), verify
+    scripts/twin.py up --fabric PATH [--remove]   image, up, site, guests, verify, site again (must move
+                                                  nothing), verify
     scripts/twin.py down --fabric PATH            take it away (--name NAME when the file no longer reads)
     scripts/twin.py list                          the twins that stand on this machine
     scripts/twin.py shell NODE [COMMAND...]       a shell, or a command, in a node
@@ -176,6 +177,9 @@ def up(options: argparse.Namespace) -> int:
     managed: set[str] = set()
     run.named("unnamed")
 
+    def has_guests() -> bool:
+        return any(node["twin"].get("guests") for node in nodes.values())
+
     def read() -> str:
         if not fabric_file.is_file():
             raise StepError(f"No file {fabric_file}")
@@ -185,20 +189,31 @@ def up(options: argparse.Namespace) -> int:
             raise StepError(f"{len(errors)} errors in {fabric_file}:\n" + "\n".join(f"- {text}" for text in errors))
         nodes.update(report.nodes_of(inventory))
         managed.update(inventory.get("fabric_managed", {}).get("hosts", []))
+        if has_guests():
+            run.steps += 1
         if not nodes:
             raise StepError(f"{fabric_file} has no nodes. Does it begin with `plugin: routed.fabric.fabric`?")
         run.named(next(iter(nodes.values()))["fabric"])
         return f"{len(nodes)} nodes"
 
     def images() -> str:
-        releases = sorted({node["twin"]["release"] for node in nodes.values()})
-        for release in releases:
-            run.command([str(ROOT / "scripts" / "twin_image.sh"), release])
-        return ", ".join(releases)
+        kinds = sorted({(node["twin"]["release"], node["twin"].get("flavour", "")) for node in nodes.values()})
+        for release, flavour in kinds:
+            options = ["--flavour", flavour] if flavour else []
+            run.command([str(ROOT / "scripts" / "twin_image.sh"), *options, release])
+        return ", ".join("-".join(filter(None, kind)) for kind in kinds)
 
     def site() -> str:
         counts = report.recap(run.playbook("site"))
         return f"changes on {sum(1 for host in counts.values() if host['changed'])} hosts"
+
+    def guests() -> str:
+        run.playbook("twin_guests")
+        return ", ".join(
+            f"{len(node['twin']['guests'])} on {name}"
+            for name, node in sorted(nodes.items())
+            if node["twin"].get("guests")
+        )
 
     def snapshot(name: str) -> str:
         directory = run.directory / name
@@ -237,6 +252,7 @@ def up(options: argparse.Namespace) -> int:
         and run.step("Build the image, or find it", images)
         and run.step("Bring nodes and links up", lambda: _nothing(run.playbook("twin_up")))
         and run.step("Run site.yml", site)
+        and (not has_guests() or run.step("Start the guests, and wait until they answer", guests))
         and run.step("Verify on live state", verify)
         and run.step("Take a snapshot of all nodes", lambda: snapshot("before"))
     )

@@ -4,17 +4,21 @@
 #   scripts/twin_image.sh [trixie|bookworm]            the image; prints its name
 #   scripts/twin_image.sh --rootfs [trixie|bookworm]   no podman: unpacks the root file system; prints its directory
 #   scripts/twin_image.sh --tar [trixie|bookworm]      no podman: prints the root file system's tar
+#   scripts/twin_image.sh --flavour proxmox ...        for Proxmox nodes: with QEMU, what guests boot, corosync, and pvesim
 #   BASE=registry/name:tag scripts/twin_image.sh ...   starts from that image instead of mmdebstrap
 #
+# An image of the flavour proxmox has two layers, of which pvesim is the upper one: a change of its code takes seconds.
 # Progress goes to stderr, the answer to stdout. Kept in ${FABRIC_CACHE:-~/.cache/routed-fabric}.
 set -euo pipefail
 
 packages=systemd,systemd-sysv,udev,dbus,iproute2,python3,frr,frr-pythontools,ifupdown2,nftables,iputils-ping
 packages+=,tcpdump,procps,kmod,ethtool,jq,less,ca-certificates
+proxmox_packages=qemu-system-x86,corosync,python3-pyroute2,dnsmasq-base
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${FABRIC_CACHE:-$HOME/.cache/routed-fabric}/twin
 inside=$here/twin_image_inside.sh
+pvesim=$here/../roles/twin/files/pvesim
 label=routed.fabric.twin
 
 say() { printf 'twin image: %s\n' "$*" >&2; }
@@ -32,9 +36,18 @@ quietly() {
 }
 
 what=image
-case ${1:-} in
-    --rootfs|--tar) what=${1#--}; shift ;;
-    -h|--help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+flavour=
+while [ $# -gt 0 ]; do
+    case $1 in
+        --rootfs|--tar) what=${1#--}; shift ;;
+        --flavour) flavour=${2:-}; shift 2 || die "--flavour: which?" ;;
+        -h|--help) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        *) break ;;
+    esac
+done
+case $flavour in
+    ''|proxmox) ;;
+    *) die "no flavour '$flavour': there is proxmox, or none" ;;
 esac
 release=${1:-trixie}
 case $release in
@@ -44,8 +57,14 @@ esac
 base=${BASE:-}
 if [ -n "$base" ] && [ "$what" != image ]; then die "BASE is for images: leave it out with --$what"; fi
 
-hash=$( { echo "$release $packages $base"; cat "$inside"; } | sha256sum | cut -c1-12)
-name=$release-$hash
+guest=
+if [ "$flavour" = proxmox ]; then
+    packages+=,$proxmox_packages
+    guest=$("$here/twin_guest.sh")
+fi
+hash=$( { echo "$release $packages $base${guest:+ ${guest##*/}}"; cat "$inside"; } | sha256sum | cut -c1-12)
+kind=$release${flavour:+-$flavour}
+name=$kind-$hash
 image=localhost/fabric-twin:$name
 tar=$cache/$name.tar
 rootfs=$cache/$name.rootfs
@@ -58,10 +77,16 @@ build_tar() {
     [ -e "$tar" ] && return
     [ "$(id -u)" = 0 ] || die "building it needs root"
     command -v mmdebstrap >/dev/null || die "mmdebstrap is missing: apt-get install mmdebstrap"
-    say "building the root file system of $release with mmdebstrap (about half a minute and 300 MB)"
-    rm -f "$cache/$release"-*.tar.part
+    say "building the root file system of $kind with mmdebstrap (about half a minute and 300 MB; twice that for proxmox)"
+    rm -f "$cache/$kind"-????????????.tar.part
+    local hooks=(--customize-hook="chroot \"\$1\" sh -s <'$inside'")
+    if [ -n "$guest" ]; then
+        hooks+=(--customize-hook="mkdir -p \"\$1/usr/share/pvesim\" && cp '$guest'/* \"\$1/usr/share/pvesim/\"")
+        # A cluster is made later, by the node's own command.
+        hooks+=(--customize-hook="rm -f \"\$1/etc/corosync/corosync.conf\"")
+    fi
     quietly "$cache/$name.log" mmdebstrap --variant=minbase --format=tar --include="$packages" \
-        --customize-hook="chroot \"\$1\" sh -s <'$inside'" "$release" "$tar.part"
+        "${hooks[@]}" "$release" "$tar.part"
     mv "$tar.part" "$tar"
 }
 
@@ -93,9 +118,11 @@ build_image() {
             say "building $image from $base"
             local context=$cache/$name.build
             mkdir -p "$context"
+            mkdir -p "$context/share"
             cp "$inside" "$context/inside.sh"
-            printf 'FROM %s\nLABEL %s\nCOPY inside.sh /inside.sh\nRUN %s && %s && sh /inside.sh && rm -f /inside.sh\nCMD ["/sbin/init"]\nSTOPSIGNAL SIGRTMIN+3\n' \
-                "$base" "$label=$release" "export DEBIAN_FRONTEND=noninteractive; apt-get update" \
+            if [ -n "$guest" ]; then cp "$guest"/* "$context/share/"; fi
+            printf 'FROM %s\nLABEL %s\nCOPY share /usr/share/pvesim\nCOPY inside.sh /inside.sh\nRUN %s && %s && sh /inside.sh && rm -f /inside.sh /etc/corosync/corosync.conf\nCMD ["/sbin/init"]\nSTOPSIGNAL SIGRTMIN+3\n' \
+                "$base" "$label=$kind" "export DEBIAN_FRONTEND=noninteractive; apt-get update" \
                 "apt-get install -y --no-install-recommends ${packages//,/ } && apt-get clean" >"$context/Containerfile"
             quietly "$cache/$name.log" podman build --force-rm --layers=false --network=host --isolation=chroot --tag "$image" "$context"
             rm -rf "$context"
@@ -103,12 +130,47 @@ build_image() {
             build_tar
             say "importing it into podman as $image"
             quietly "$cache/$name.import.log" podman import --change 'CMD ["/sbin/init"]' --change 'STOPSIGNAL SIGRTMIN+3' \
-                --change "LABEL $label=$release" "$tar" "$image"
+                --change "LABEL $label=$kind" "$tar" "$image"
         fi
     }
-    podman tag "$image" "localhost/fabric-twin:$release"
+    if [ -n "$flavour" ]; then add_pvesim; fi
+    podman tag "$image" "localhost/fabric-twin:$kind"
     # Builds without a name go once no node of a twin is made of them any more.
     podman image prune --force --filter "label=$label" >/dev/null
+}
+
+# The upper layer: pvesim's code, its commands and its units.
+add_pvesim() {
+    local code under=$image context=$cache/$name.pvesim command
+    code=$(cd "$pvesim" && find . -type f ! -name '*.pyc' ! -name README.md -print0 | sort -z | xargs -0 sha256sum |
+        cat - "$here/twin_image.sh" | sha256sum | cut -c1-8)
+    image=$under-$code
+    touch "$cache/$name-$code.used"
+    if podman image exists "$image"; then return; fi
+    say "adding pvesim: $image"
+    rm -rf "$context"
+    mkdir -p "$context"/root/{etc/systemd/system/multi-user.target.wants,etc/systemd/system/corosync.service.d,etc/pve} \
+        "$context"/root/{usr/lib/pvesim,usr/sbin,usr/bin,usr/libexec/qemu-server,var/lib/vz/snippets,var/lib/pvesim}
+    cp "$pvesim"/*.py "$context/root/usr/lib/pvesim/"
+    cp "$pvesim"/units/*.service "$context/root/etc/systemd/system/"
+    for command in "$pvesim"/units/*.service; do
+        ln -s "../$(basename "$command")" "$context/root/etc/systemd/system/multi-user.target.wants/"
+    done
+    printf '[Unit]\nConditionPathExists=/etc/corosync/corosync.conf\n' \
+        >"$context/root/etc/systemd/system/corosync.service.d/pvesim.conf"
+    printf '#!/usr/bin/python3\nimport sys\n\nsys.path[0] = "/usr/lib/pvesim"\nfrom pvesim.main import main\n\nmain()\n' \
+        >"$context/root/usr/lib/pvesim/run"
+    mkdir "$context/root/usr/lib/pvesim/pvesim"
+    mv "$context"/root/usr/lib/pvesim/*.py "$context/root/usr/lib/pvesim/pvesim/"
+    chmod 755 "$context/root/usr/lib/pvesim/run"
+    for command in sbin/qm sbin/pct bin/vzdump bin/pvecm bin/pvesh bin/pveversion sbin/pvesim sbin/pvesim-ha \
+        libexec/qemu-server/pve-bridge libexec/qemu-server/pve-bridgedown; do
+        ln -s /usr/lib/pvesim/run "$context/root/usr/$command"
+    done
+    printf 'FROM %s\nLABEL %s\nCOPY root /\n' "$under" "$label=$kind" >"$context/Containerfile"
+    quietly "$cache/$name.pvesim.log" podman build --force-rm --layers=false --network=host --isolation=chroot \
+        --tag "$image" "$context"
+    rm -rf "$context"
 }
 
 case $what in

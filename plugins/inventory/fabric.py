@@ -84,6 +84,7 @@ except ImportError:
     trust_as_template = str
 
 CONNECTION = "routed.fabric.twin"
+OPTIONS = ("compose", "groups", "keyed_groups", "leading_separator", "strict", "twin", "use_extra_vars")
 
 
 def trusted(value: Any) -> Any:
@@ -114,7 +115,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
 
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path, cache)
-        data = loader.load_from_file(path, cache="none")
+        data = loader.load_from_file(path, cache="none", unsafe=True)  # not copied: the plan copies what it keeps
         duplicates = duplicate_keys(Path(path).read_text(encoding="utf-8"))
         try:
             result = plan(data, twin=self._twin(data), duplicates=duplicates)
@@ -122,8 +123,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
             self._refuse(path, [str(problem) for problem in exc.problems])
         except MissingLibrary as exc:
             self._refuse(path, [str(exc)])
-        # a second time, in the way that lets ansible-core trust the expressions of compose and groups
-        self._read_config_data(path)
+        # A second time, in the way that lets ansible-core trust the expressions of compose and groups. With thousands
+        # of guests that takes seconds.
+        if any(key in data for key in OPTIONS):
+            self._read_config_data(path)
         self._hand_over(result)
 
     def _twin(self, data: Any) -> bool:
@@ -149,7 +152,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
             self.inventory.add_group(group)
             for name in names:
                 self.inventory.add_host(name, group=group)
-        whole = {"fabric_name": result.name, "fabric_nodes": list(result.nodes), "fabric_links": result.links}
+        whole = {
+            "fabric_name": result.name,
+            "fabric_nodes": list(result.nodes),
+            "fabric_links": result.links,
+            "fabric_guests": result.guests,
+        }
         for key, value in trusted(whole).items():
             self.inventory.set_variable("fabric", key, value)
         strict = self.get_option("strict")

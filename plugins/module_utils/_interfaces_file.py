@@ -170,3 +170,159 @@ def networkd_rivals(names: Iterable[str], others: Mapping[str, str]) -> list[str
                     "would never read ours; take the interface out of it (or out of netplan)"
                 )
     return found
+
+
+class Iface(NamedTuple):
+    """One `iface` stanza of /etc/network/interfaces. Options in the file's order; keys with dashes."""
+
+    name: str
+    family: str = ""  # inet, inet6, or "" for a stanza without family and method
+    method: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+
+
+class _Block(NamedTuple):
+    """A stretch of the file: `text` of all blocks together is the file. Comments and blank lines are blocks, too."""
+
+    text: str
+    iface: Iface | None = None
+    auto: tuple[str, ...] = ()
+
+
+# What ends a stanza: interfaces(5), and `template` and `vlan` of ifupdown2.
+_KEYWORD = re.compile(
+    r"(iface|mapping|auto|allow-\S+|source|source-dir\S*|no-auto-down|no-scripts|rename|template|vlan)\s"
+)
+
+
+def _logical_lines(text: str) -> list[str]:
+    """Physical lines, joined where one ends in a backslash; nothing is lost."""
+    lines: list[str] = []
+    for line in text.splitlines(keepends=True):
+        if lines and lines[-1].endswith("\\\n") and not lines[-1].lstrip().startswith("#"):
+            lines[-1] += line
+        else:
+            lines.append(line)
+    return lines
+
+
+def _words(line: str) -> list[str]:
+    return re.sub(r"\\(\n|\Z)", " ", line).split()
+
+
+def _is_loose(line: str) -> bool:
+    return not line.strip() or line.lstrip().startswith("#")
+
+
+def _blocks(text: str) -> list[_Block]:
+    blocks: list[_Block] = []
+    lines = _logical_lines(text)
+    start = 0
+    while start < len(lines):
+        end = start + 1
+        words = _words(lines[start])
+        if words and words[0] in ("iface", "mapping", "template"):
+            while end < len(lines) and not _KEYWORD.match(lines[end].lstrip()):
+                end += 1
+            following = end
+            while _is_loose(lines[end - 1]):
+                end -= 1
+            # Proxmox takes a comment without an empty line before it as the stanza's own.
+            while end < following and lines[end].strip():
+                end += 1
+        piece = "".join(lines[start:end])
+        if words[:1] == ["iface"] and len(words) > 1:
+            blocks.append(_Block(piece, iface=_iface(words, lines[start + 1 : end])))
+        elif words[:1] in (["auto"], ["allow-auto"]):
+            blocks.append(_Block(piece, auto=tuple(words[1:])))
+        else:
+            blocks.append(_Block(piece))
+        start = end
+    return blocks
+
+
+def _iface(words: Sequence[str], body: Sequence[str]) -> Iface:
+    options = []
+    for line in body:
+        key, dummy, value = " ".join(_words(line)).partition(" ")
+        if key and not key.startswith("#"):
+            options.append((key.replace("_", "-"), value))
+    family, method = (words[2], words[3]) if len(words) > 3 else ("", "")
+    return Iface(words[1], family, method, tuple(options))
+
+
+def ifaces(text: str, name: str = "") -> list[Iface]:
+    """The stanzas of an interface, or of all; an interface may have several."""
+    return [block.iface for block in _blocks(text) if block.iface and name in ("", block.iface.name)]
+
+
+def is_auto(text: str, name: str) -> bool:
+    """Whether the interface comes up at boot."""
+    return any(name in block.auto for block in _blocks(text))
+
+
+def render_iface(stanza: Iface) -> str:
+    """In the form that Proxmox' own writer gives back unchanged: one tab before each option."""
+    head = " ".join(word for word in ("iface", stanza.name, stanza.family, stanza.method) if word)
+    return "".join([f"{head}\n", *(f"\t{key} {value}".rstrip() + "\n" for key, value in stanza.options)])
+
+
+def same_stanzas(a: Sequence[Iface], b: Sequence[Iface]) -> bool:
+    """Whether the two say the same. The order of stanzas and keys does not matter, that of one key's values does."""
+
+    def sorted_by_key(stanzas: Sequence[Iface]) -> list[Iface]:
+        return sorted(s._replace(options=tuple(sorted(s.options, key=lambda option: option[0]))) for s in stanzas)
+
+    return sorted_by_key(a) == sorted_by_key(b)
+
+
+def with_interface(text: str, name: str, stanzas: Sequence[Iface], auto: bool = True) -> str:
+    """
+    The file with exactly these stanzas for the interface `name` (none: without the interface), and an `auto` line.
+
+    Everything else stays as it is, byte for byte. Unchanged where the file says the same already, in whatever order.
+    New stanzas stand where the interface's first one stood, else after the last stanza of all; comments from inside
+    a replaced stanza follow it.
+    """
+    blocks = _blocks(text)
+    if not stanzas:
+        return "".join(_without(block, name) for block in blocks)
+    if same_stanzas([block.iface for block in blocks if block.iface and block.iface.name == name], stanzas):
+        return text if not auto or is_auto(text, name) else _with_auto(blocks, name)
+    rendered = "\n".join(render_iface(stanza) for stanza in stanzas)
+    own = [index for index, block in enumerate(blocks) if block.iface and block.iface.name == name]
+    if own:
+        kept = [_Block(_comments(blocks[index].text)) for index in own]
+        for index in own[1:]:
+            blocks[index] = _Block("")
+            if blocks[index - 1].text.isspace():  # what parted it from the one before
+                blocks[index - 1] = _Block("")
+        blocks[own[0]] = _Block(rendered + "".join(block.text for block in kept), iface=stanzas[0])
+    else:
+        after = max((index for index, block in enumerate(blocks) if block.iface), default=len(blocks) - 1)
+        before = "".join(block.text for block in blocks[: after + 1])
+        gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
+        tail = "" if after + 1 == len(blocks) or blocks[after + 1].text.isspace() else "\n"
+        blocks.insert(after + 1, _Block(gap))
+        blocks.insert(after + 2, _Block(rendered + tail, iface=stanzas[0]))
+    known = any(name in block.auto for block in blocks)
+    return "".join(block.text for block in blocks) if known or not auto else _with_auto(blocks, name)
+
+
+def _with_auto(blocks: Sequence[_Block], name: str) -> str:
+    first = next(index for index, block in enumerate(blocks) if block.iface and block.iface.name == name)
+    texts = [block.text for block in blocks]
+    return "".join([*texts[:first], f"auto {name}\n", *texts[first:]])
+
+
+def _without(block: _Block, name: str) -> str:
+    if block.iface and block.iface.name == name:
+        return ""
+    if name in block.auto:
+        others = [other for other in block.auto if other != name]
+        return f"{block.text.split()[0]} {' '.join(others)}\n" if others else ""
+    return block.text
+
+
+def _comments(text: str) -> str:
+    return "".join(line for line in text.splitlines(keepends=True) if line.lstrip().startswith("#"))

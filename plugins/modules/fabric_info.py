@@ -27,6 +27,8 @@ options:
       - V(evpn) are the VNIs that zebra knows; V(vxlan) the kernel's VXLAN devices and the VTEPs that they flood to.
       - V(links), V(addresses), V(routes) (all tables), V(rules), V(neighbours) and V(nft) are the kernel's.
       - V(sysctl), V(files) and V(pings) read what their options list.
+      - V(guests) is what a node knows of its routed guests. That is the agent's own words, the bridge, routes,
+        permanent neighbours, nft tables, and over which AS paths the fabric offers the same prefixes.
       - V(snapshot) is all state that must be equal before and after a run that moves nothing, without counters, ages
         and other values that change by themselves.
     type: list
@@ -39,6 +41,7 @@ options:
       - evpn
       - files
       - frr_running_config
+      - guests
       - links
       - neighbours
       - nft
@@ -91,6 +94,19 @@ options:
     description: The time in seconds after which all pings end.
     type: float
     default: 2.0
+  guests:
+    description: Where the subset V(guests) looks.
+    type: dict
+    default: {}
+    suboptions:
+      bridge:
+        description: The bridge of routed guests.
+        type: str
+        default: vmbr1
+      protocol:
+        description: The protocol number of their routes.
+        type: int
+        default: 212
 attributes:
   check_mode:
     description: Can run in check_mode and return changed status prediction without modifying the target.
@@ -245,6 +261,7 @@ SUBSETS = (
     "evpn",
     "files",
     "frr_running_config",
+    "guests",
     "links",
     "neighbours",
     "nft",
@@ -282,6 +299,14 @@ def main() -> None:
                 },
             },
             "ping_deadline_s": {"type": "float", "default": 2.0},
+            "guests": {
+                "type": "dict",
+                "default": {},
+                "options": {
+                    "bridge": {"type": "str", "default": "vmbr1"},
+                    "protocol": {"type": "int", "default": 212},
+                },
+            },
         },
         supports_check_mode=True,
     )

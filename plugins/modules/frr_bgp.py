@@ -382,7 +382,8 @@ options:
               disable_connected_check: &neighbor_disable_connected_check {type: bool, description: "Let an external
                 neighbor that is one hop away use a loopback address."}
               graceful_restart: &neighbor_graceful_restart {type: str, choices: [enabled, disabled, helper],
-                description: "Graceful restart with this neighbor (RFC 4724)."}
+                description: "Graceful restart with this neighbor (RFC 4724). On FRR 8.4 a peer group's has no effect on
+                its members, it must be said for each."}
               port: &neighbor_port {type: int, description: "The TCP port. FRR's default is 179."}
               solo: &neighbor_solo {type: bool, description: "Do not send a neighbor's own routes back to it. Not for
                 members of a peer group; for a peer group only on FRR 10.3."}

@@ -75,7 +75,7 @@ options:
       image:
         description:
           - An image of your own instead. It must start systemd and have iproute2, nftables and Python.
-          - A node whose image has been built anew since is made anew.
+          - A node whose image has been built anew since is made anew, unless O(nodes) is left out.
         type: str
       hostname:
         description: The host name. The node's name by default.
@@ -84,6 +84,11 @@ options:
         description: Whether the node runs. Without power it keeps its file system and its links.
         type: bool
         default: true
+      shared:
+        description:
+          - Where the node sees a directory that it has in common with the twin's other nodes that give this option.
+          - The directory is kept over reboots of nodes, and goes with the twin.
+        type: str
   links:
     description:
       - The links between O(nodes). Links of the twin that are not listed are removed.
@@ -243,6 +248,7 @@ ARGUMENTS: dict[str, Any] = {
             "image": {"type": "str"},
             "hostname": {"type": "str"},
             "powered": {"type": "bool", "default": True},
+            "shared": {"type": "str"},
         },
         "mutually_exclusive": [("release", "image")],
     },
@@ -291,7 +297,9 @@ def run(options: dict[str, Any], check: bool) -> dict[str, Any]:
         if twin is None:
             result: dict[str, Any] = lifecycle.absent()
         else:
-            result = lifecycle.present(twin, options["reboot"], options["timeout"])
+            result = lifecycle.present(
+                twin, options["reboot"], options["timeout"], keep_builds=options["nodes"] is None
+            )
     return result
 
 

@@ -82,6 +82,20 @@ options:
         exist yet, or to the host of a container; those are listed in RV(sysctl_pending).
     type: dict
     default: {}
+  names:
+    description:
+      - Names for the numbers of route protocols and tables, so that C(ip route) shows them. They are written to
+        F(/etc/iproute2/rt_protos.d/fabric.conf) and F(/etc/iproute2/rt_tables.d/fabric.conf), with O(persist=true).
+    type: dict
+    suboptions:
+      protocols:
+        description: Name and number (1 to 255).
+        type: dict
+        default: {}
+      tables:
+        description: Name and number.
+        type: dict
+        default: {}
   persist:
     description:
       - Whether to write files, so that the state is there after a reboot.
@@ -160,8 +174,7 @@ sysctl_pending:
   sample: [net.ipv4.neigh.default.gc_thresh3]
 """
 
-from typing import Any, Callable
-from collections.abc import Sequence
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -169,54 +182,9 @@ from ansible_collections.routed.fabric.plugins.module_utils import _interfaces_f
 from ansible_collections.routed.fabric.plugins.module_utils._ip import _links, _sysctl
 from ansible_collections.routed.fabric.plugins.module_utils._ip._files import Files
 from ansible_collections.routed.fabric.plugins.module_utils._ip._persistence import Persistence, persistence_of
-from ansible_collections.routed.fabric.plugins.module_utils._ip._transport import BatchError, Ip, IpError, Sysctl
+from ansible_collections.routed.fabric.plugins.module_utils._ip._transaction import Transaction
+from ansible_collections.routed.fabric.plugins.module_utils._ip._transport import Ip, IpError, Sysctl
 from ansible_collections.routed.fabric.plugins.module_utils._ip._wanted import Underlay, wanted_underlay
-
-
-class Transaction:
-    """What was done so far, and how to undo it."""
-
-    def __init__(self, ip: Ip, sysctl: Sysctl, files: Files) -> None:
-        self._ip = ip
-        self._sysctl = sysctl
-        self._files = files
-        self._undo: list[tuple[str, Callable[[], None]]] = []
-
-    def change_links(self, changes: Sequence[_links.Change]) -> None:
-        done = len(changes)
-        try:
-            self._ip.batch([change.command for change in changes])
-        except BatchError as exc:
-            done = exc.done
-            raise
-        finally:
-            for change in changes[:done]:
-                inverse = change.inverse
-                self._undo.append((f"ip {inverse}", lambda inverse=inverse: self._ip.batch([inverse])))  # type: ignore[misc]
-
-    def change_sysctl(self, drift: _sysctl.Drift) -> None:
-        self._sysctl.write(drift.path, drift.after)
-        self._undo.append((f"sysctl {drift.path}={drift.before}", lambda: self._sysctl.write(drift.path, drift.before)))
-
-    def change_file(self, path: str, before: str | None, after: str | None) -> None:
-        self._files.write(path, after)
-        self._undo.append((f"file {path}", lambda: self._files.write(path, before)))
-
-    def undo(self) -> dict[str, str]:
-        """
-        Put everything back, last things first; returns what was refused, by name.
-
-        A refusal alone says little: an interface that goes down loses its IPv6 addresses before they are removed. So
-        the caller looks at what is there then.
-        """
-        refused = {}
-        for name, action in reversed(self._undo):
-            try:
-                action()
-            except IpError as exc:
-                refused[name] = str(exc)
-        self._undo.clear()
-        return refused
 
 
 class UnderlayInterfaces:
@@ -383,6 +351,10 @@ def main() -> None:
                 },
             },
             "sysctl": {"type": "dict", "default": {}},
+            "names": {
+                "type": "dict",
+                "options": {"protocols": {"type": "dict", "default": {}}, "tables": {"type": "dict", "default": {}}},
+            },
             "persist": {"type": "bool", "default": True},
         },
         supports_check_mode=True,

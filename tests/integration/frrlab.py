@@ -316,6 +316,11 @@ class Lab:
             name = f"p{number}"
             self.nodes[name].start_frr(peer_config(number, self.profile))
 
+    def afresh(self) -> None:
+        """Start the device under test anew with nothing configured, whatever is there; the peers stay."""
+        self.dut.stop_frr()
+        self.dut.start_frr(HEAD.format(profile=self.profile, name="dut"))
+
     def stop(self) -> None:
         for node in self.nodes.values():
             node.stop()

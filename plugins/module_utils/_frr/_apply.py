@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from ansible_collections.routed.fabric.plugins.module_utils._frr._canonical import canonical
 from ansible_collections.routed.fabric.plugins.module_utils._frr._difference import batches, difference
 from ansible_collections.routed.fabric.plugins.module_utils._frr._errors import FrrError
+from ansible_collections.routed.fabric.plugins.module_utils._frr._graceful import is_step
 from ansible_collections.routed.fabric.plugins.module_utils._frr._render import render_explicit
 from ansible_collections.routed.fabric.plugins.module_utils._frr._scope import (
     check_instances,
@@ -139,7 +140,7 @@ def _feed(commands: Sequence[Line], vtysh: Vtysh) -> Outcome:
     """Feed in runs, and no further than the first that FRR refuses something of."""
     said = []
     for batch in batches(commands):
-        said.append(vtysh.apply(unparse(batch)))
+        said.append(_harmless(vtysh.apply(unparse(batch))))
         if not said[-1].accepted:
             break
     return Outcome(
@@ -147,6 +148,13 @@ def _feed(commands: Sequence[Line], vtysh: Vtysh) -> Outcome:
         [line for outcome in said for line in outcome.refused],
         list(dict.fromkeys(word for outcome in said for word in outcome.words)),
     )
+
+
+def _harmless(outcome: Outcome) -> Outcome:
+    """FRR 8.4 refuses a mode that a neighbour's hidden state has already (_graceful.py): reading back decides."""
+    refused = outcome.refused
+    failed = any("Configuration failed" in word for word in outcome.words)
+    return outcome._replace(accepted=True) if refused and all(map(is_step, refused)) and not failed else outcome
 
 
 def undo_plan(plan: Plan, node: Node, vtysh: Vtysh) -> str:

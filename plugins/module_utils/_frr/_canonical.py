@@ -80,7 +80,7 @@ def canonical(lines: Iterable[Line], version: tuple[int, int], profile: str) -> 
     result = _without_repeats(result)
     result = _joined_send_community(result)
     result = _without_default_activation(result)
-    result = _without_group_copies(result)
+    result = _without_group_copies(result, version)
     result = _without_automatic_route_targets(_without_implied_med(result))
     return _without_empty_blocks(result)
 
@@ -292,13 +292,17 @@ def _without_default_activation(lines: list[Line]) -> list[Line]:
 
 # A member's line that FRR does not print when the peer group has the same one.
 COPIES = {
-    1: re.compile(r"graceful-restart(-disable|-helper)?|ebgp-multihop.*|ttl-security.*"),
+    1: re.compile(r"ebgp-multihop.*|ttl-security.*"),
     2: re.compile(r"route-map \S+ (in|out)|addpath-tx-.*"),
 }
 
 
-def _without_group_copies(lines: list[Line]) -> list[Line]:
-    """A member's line may be its group's: hidden by FRR, or (graceful-restart, 10.3) shown though nobody wrote it."""
+# FRR 10.3 shows a group's mode with its members, too. For 8.4 a group's says nothing to them, so theirs must be said.
+SHOWN_COPY = re.compile(r"graceful-restart(-disable|-helper)?")
+
+
+def _without_group_copies(lines: list[Line], version: tuple[int, int]) -> list[Line]:
+    """A member's line may be its group's: hidden by FRR, or shown though nobody wrote it."""
     member_of: dict[tuple[str, str], str] = {}
     for context, line in lines:
         match = NEIGHBOR.fullmatch(line) if len(context) == 1 else None
@@ -308,7 +312,8 @@ def _without_group_copies(lines: list[Line]) -> list[Line]:
     result: list[Line] = []
     for context, line in lines:
         match = NEIGHBOR.fullmatch(line) if len(context) in COPIES else None
-        if match and not match[1] and COPIES[len(context)].fullmatch(match[3]):
+        shown = match and len(context) == 1 and version >= NEWER and SHOWN_COPY.fullmatch(match[3])
+        if match and not match[1] and (shown or COPIES[len(context)].fullmatch(match[3])):
             group_name = member_of.get((context[0], match[2]))
             if group_name and (context, f"neighbor {group_name} {match[3]}") in present:
                 continue

@@ -21,6 +21,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ansible_collections.routed.fabric.plugins.module_utils._frr._graceful import (
+    instance_mode,
+    mode_of,
+    reaches_members,
+    way,
+)
 from ansible_collections.routed.fabric.plugins.module_utils._frr._slots import Place, place, rule_of, undo
 from ansible_collections.routed.fabric.plugins.module_utils._frr._tree import Context, Line
 
@@ -108,12 +114,13 @@ class _Peers:
 class _Instance:
     def __init__(self, header: str, got: Sequence[Line], wanted: Sequence[Line], shown: Sequence[Line]) -> None:
         self.header = header
-        self.shown = [line for line in shown if line[0] == (header,)]
         self.top: Context = (header,)
         self.have: dict[Place, Line] = {place(line): line for line in _explicit(header, got)}
         self.want: dict[Place, Line] = {place(line): line for line in _explicit(header, wanted)}
         self.before = _Peers(list(self.have.values()))
         self.after = _Peers(list(self.want.values()))
+        self.groups_reach_members = reaches_members(shown)
+        self.instance_mode_before = self._instance_mode(self.have)
         self.out: list[Line] = []
         self.late: list[Line] = []
 
@@ -125,6 +132,7 @@ class _Instance:
         missing, changed, surplus = self._compare()
         self._take_back(surplus)
         self._set(changed, missing)
+        self._say_members_restart_modes()
         self._remove_groups()
         return self.out + self.late
 
@@ -253,22 +261,39 @@ class _Instance:
                 continue  # goes with the VNI
             if name and _is_definition(context, text) and name not in self.before.groups:
                 continue  # the peer stays, defined by its group or by another line
-            self.out.append((context, undo(context, text)))
-            if name in self.before.groups and " graceful-restart" in text:
-                self._take_back_copies(name, text)
+            self.out += self._restart_mode(name) if mode_of(text) else [(context, undo(context, text))]
 
-    def _take_back_copies(self, group: str, text: str) -> None:
-        """FRR 10.3 gives a group's graceful-restart line to members that come later, and leaves it with them.
+    # graceful restart of neighbours and groups: see _graceful.py
 
-        Its state machine ignores the plain `no`; another mode, taken back, clears the member.
-        """
-        there = _Peers(list(self.have.values())).group_of
-        for member, its_group in there.items():
-            copy = text.replace(f"neighbor {group} ", f"neighbor {member} ")
-            if its_group == group and (self.top, copy) in self.shown:
-                other = "graceful-restart-disable" if copy.endswith(" graceful-restart") else "graceful-restart"
-                self.out.append((self.top, f"neighbor {member} {other}"))
-                self.out.append((self.top, f"no neighbor {member} {other}"))
+    def _restart_mode(self, name: str) -> list[Line]:
+        """The way of a neighbour or group that stands already to its wanted mode, whatever it has now."""
+        commands = way(name, self._wanted_restart_mode(name), self._instance_mode(self.want))
+        return [(self.top, text) for text in commands]
+
+    def _instance_mode(self, lines: dict[Place, Line]) -> str:
+        return instance_mode([text for context, text in lines.values() if context == self.top])
+
+    def _wanted_restart_mode(self, name: str) -> str:
+        wanted = self._mode_in(self.want, name)
+        group = self.after.group_of.get(name, "")
+        return wanted or (self._mode_in(self.want, group) if self.groups_reach_members else "")
+
+    def _mode_in(self, lines: dict[Place, Line], name: str) -> str:
+        line = lines.get(place((self.top, f"neighbor {name} graceful-restart")))
+        return mode_of(line[1]) if line else ""
+
+    def _say_members_restart_modes(self) -> None:
+        """Where a group's mode changed, or the instance's under a group's, FRR 10.3 has overwritten the members'."""
+        if not self.groups_reach_members:
+            return
+        instance_changed = self.instance_mode_before != self._instance_mode(self.want)
+        known = _Peers(list(self.have.values()))
+        for member, group in known.group_of.items():
+            group_changed = self._mode_in(self.have, group) != self._mode_in(self.want, group)
+            follows = not self._mode_in(self.want, member) and self._mode_in(self.want, group) != ""
+            if group_changed or (follows and instance_changed):
+                said = set(self._restart_mode(member))
+                self.out = [line for line in self.out if line not in said] + self._restart_mode(member)
 
     def _set(self, changed: Sequence[tuple[Line, Line]], missing: Sequence[Line]) -> None:
         lines: list[tuple[tuple[int, ...], Line | None, Line]] = []
@@ -276,17 +301,18 @@ class _Instance:
             lines.append((self._rank(line), before, line))
         for line in missing:
             lines.append((self._rank(line), None, line))
+        known = _Peers(list(self.have.values())).defined
         for dummy, old, new in sorted(lines, key=lambda entry: entry[0]):
             if old is not None and _must_clear(old[1], new):
                 self.out.append((old[0], undo(*old)))
             if old is None and len(new[0]) == 2 and new[1].startswith("rd "):
                 # FRR remembers an RD that was taken back, and ignores the same one when it is given again.
                 self.out.append((new[0], "rd 0:1" if new[1] != "rd 0:1" else "rd 0:2"))
-            if old is None and re.match(r"neighbor \S+ graceful-restart-disable$", new[1]):
-                # Where the instance has it disabled, too, FRR 8.4 makes `graceful-restart` of it.
-                # By way of helper it does not.
-                self.out.append((new[0], new[1].replace("-disable", "-helper")))
-            self.out.append(self._in_place(old, new))
+            name = _peer(new[1] + " ")
+            if mode_of(new[1]) and name in known:
+                self.out += self._restart_mode(name)
+            else:
+                self.out.append(self._in_place(old, new))
 
     def _in_place(self, old: Line | None, new: Line) -> Line:
         """A changed `neighbor IF interface remote-as N` is a change of the AS, not of the interface."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable
 
-from ansible_collections.routed.fabric.plugins.module_utils._info import _frr, _ping, _stable, _vxlan
+from ansible_collections.routed.fabric.plugins.module_utils._info import _frr, _guests, _ping, _stable, _vxlan
 from ansible_collections.routed.fabric.plugins.module_utils._ip import _sysctl
 from ansible_collections.routed.fabric.plugins.module_utils._ip._transport import Ip, IpError, Sysctl
 
@@ -31,6 +31,12 @@ OWNED_FILES = (
     "/etc/systemd/system/fabric-gateway.service",
     "/etc/systemd/networkd.conf.d/10-routed-fabric.conf",
     "/etc/sysctl.d/90-routed-fabric.conf",
+    "/etc/sysctl.d/91-routed-fabric-guests.conf",
+    "/etc/routed-guests/*",
+    "/etc/systemd/system/routed-guests.service",
+    "/etc/systemd/system/fabric-guests-*.service",
+    "/usr/local/lib/routed-guests/routed_guests/*.py",
+    "/usr/local/sbin/routed-guests",
 )
 
 
@@ -163,6 +169,10 @@ class Collector:
             for item in self._options["pings"]
         ]
         return _ping.run(pings, self._options["ping_deadline_s"])
+
+    def _guests(self) -> dict[str, Any]:
+        options = self._options["guests"]
+        return _guests.collect(self._run, self._ip, options["bridge"], options["protocol"])
 
     def _snapshot(self) -> dict[str, Any]:
         routes = self._routes()

@@ -37,8 +37,8 @@ class Files:
         """Names, not paths."""
         return sorted(path.name for path in Path(directory).glob(pattern))
 
-    def write(self, path: str, text: str | None) -> None:
-        """Write the file whole, or remove it (text None)."""
+    def write(self, path: str, text: str | None, mode: int = 0o644) -> None:
+        """Write the file whole, or remove it (text None). `mode` is for a file that was not there."""
         target = Path(path)
         try:
             if text is None:
@@ -50,6 +50,6 @@ class Files:
                 handle.write(text)
             self._move(handle.name, path)
             if fresh:
-                target.chmod(0o644)
+                target.chmod(mode)
         except OSError as exc:
             raise IpError(f"cannot write {path}: {exc.strerror}") from exc

@@ -48,7 +48,7 @@ class Persistence(ABC):
         """Tell a running manager about new files."""
 
     def changes(self, wanted: Underlay) -> list[tuple[str, str | None, str | None]]:
-        texts = dict(self.texts(wanted))
+        texts = {**self.texts(wanted), **wanted.names}
         if wanted.sysctl:
             texts[_sysctl.FILE] = _sysctl.render_file(wanted.sysctl)
         found = []

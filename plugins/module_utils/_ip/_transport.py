@@ -48,17 +48,20 @@ class Ip:
         """Every link with details and addresses."""
         return self.json("-d", "addr", "show")
 
-    def batch(self, commands: Sequence[str]) -> None:
-        """Run the commands in order; stops at the first that the kernel refuses and says which."""
+    def batch(self, commands: Sequence[str], *options: str) -> None:
+        """
+        Run the commands in order; stops at the first that the kernel refuses and says which. `options` are ip's own:
+        with `-force` it goes on and tells of the first in the end.
+        """
         if not commands:
             return
-        rc, out, err = self._run(["ip", "-batch", "-"], "".join(f"{command}\n" for command in commands))
+        rc, out, err = self._run(["ip", *options, "-batch", "-"], "".join(f"{command}\n" for command in commands))
         if rc == 0:
             return
         words = (err or out).strip()
         match = re.search(r"Command failed -:(\d+)", words)
         done = int(match.group(1)) - 1 if match else 0
-        cause = re.sub(r"\s*Command failed -:\d+\s*", "", words) or f"exit code {rc}"
+        cause = re.split(r"\s*Command failed -:\d+\s*", words, maxsplit=1)[0] or f"exit code {rc}"
         raise BatchError(f"`ip {commands[min(done, len(commands) - 1)]}` was refused: {cause}", done)
 
 

@@ -11,6 +11,7 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ansible_collections.routed.fabric.plugins.module_utils._ip import _names
 from ansible_collections.routed.fabric.plugins.module_utils._ip._links import Address, Wanted, parse_address
 from ansible_collections.routed.fabric.plugins.module_utils._ip._sysctl import normalise
 from ansible_collections.routed.fabric.plugins.module_utils._ip._transport import IpError
@@ -21,6 +22,7 @@ class Underlay(NamedTuple):
     interfaces: tuple[Wanted, ...]
     loopback_scope: tuple[str, ...]
     sysctl: dict[str, str]  # path below /proc/sys → value
+    names: dict[str, str]  # path → text of the files that iproute2 reads names from
 
 
 def wanted_underlay(options: Mapping[str, Any]) -> Underlay:
@@ -50,6 +52,7 @@ def wanted_underlay(options: Mapping[str, Any]) -> Underlay:
         interfaces=tuple(interfaces),
         loopback_scope=tuple(options["loopback_scope"]),
         sysctl=normalise(options["sysctl"]),
+        names=_names.render(options.get("names") or {}),
     )
 
 

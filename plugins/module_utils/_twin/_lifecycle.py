@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from . import _faults, _links, _state
 from ._faults import Fault
-from ._names import TwinError, container_name, hold_netns_name, netns_name
+from ._names import TwinError, container_name, hold_netns_name, netns_name, shared_directory
 from ._podman import Podman, drop_namespace, enter, wait_until
 from ._wanted import Container, Steps, Twin, foreign, steps
 
@@ -30,14 +31,16 @@ class Lifecycle:
         self.podman = podman
         self.check = check
 
-    def present(self, twin: Twin, reboot: Iterable[str] = (), timeout_s: float = 120) -> dict[str, Any]:
+    def present(
+        self, twin: Twin, reboot: Iterable[str] = (), timeout_s: float = 120, keep_builds: bool = False
+    ) -> dict[str, Any]:
         everything = self.podman.containers()
         errors = foreign(self.fabric, twin.nodes, everything)
         if errors:
             raise TwinError("; ".join(errors))
         got = self._containers(everything)
         image_ids = self._image_ids(twin)
-        todo = steps(twin, got, image_ids, list(reboot), self.podman.host.container_options)
+        todo = steps(twin, got, image_ids, list(reboot), self.podman.host.container_options, keep_builds=keep_builds)
         before = self._describe(twin, got)
         changes = self._link_changes(twin, got)
         wrong = self._faults(twin, {name: entry.pid for name, entry in got.items() if entry.running})
@@ -48,6 +51,8 @@ class Lifecycle:
             return result
         self._remember(twin, wrong)
         result["limits"] = _state.raise_limits()
+        if any(node.shared for node in twin.nodes.values()):
+            shared_directory(self.fabric).mkdir(parents=True, exist_ok=True)
         if any(vars(todo).values()) or changes:
             self._change(twin, got, todo)
         got = self._containers(self.podman.containers())
@@ -79,6 +84,7 @@ class Lifecycle:
             self.podman.beside("ip", "netns", "delete", netns)
         for name in nodes:
             _state.forget_pid(container_name(self.fabric, name))
+        shutil.rmtree(shared_directory(self.fabric), ignore_errors=True)
         _state.forget(self.fabric)
         result["limits"], result["warnings"] = _state.restore_limits()
         if self.podman.host.private_mounts and not _state.standing() and not self.podman.containers():
@@ -172,6 +178,7 @@ class Lifecycle:
             "--pull=never",
             "--log-driver=k8s-file",
             "--log-opt=max-size=1m",
+            *((f"--volume={shared_directory(self.fabric)}:{node.shared}",) if node.shared else ()),
             *self.podman.host.container_options,
             node.image,
         )
@@ -242,6 +249,7 @@ class Lifecycle:
                         "image": node.image,
                         "hostname": node.hostname,
                         "powered": node.powered,
+                        "shared": node.shared,
                     }
                     for node in twin.nodes.values()
                 },

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ._names import hold_interface_name, hold_netns_name, mac_address, netns_name
+from ._names import TwinError, hold_interface_name, hold_netns_name, mac_address, netns_name
 from ._podman import Podman
 
 End = tuple[str, str]
@@ -152,7 +152,10 @@ def read(podman: Podman, fabric: str, nodes: Iterable[str]) -> tuple[set[Pair], 
 def apply(podman: Podman, fabric: str, changes: Changes) -> None:
     """Carry the changes out; what was done before a failure stays, and the next difference goes on from there."""
     for netns, interface in changes.delete:
-        podman.beside("ip", "-n", netns, "link", "delete", interface)
+        code, words = podman.try_beside("ip", "-n", netns, "link", "delete", interface)
+        # Two strays can be each other's ends: the second goes with the first. So does what is in a dying namespace.
+        if code != 0 and "Cannot find device" not in words:
+            raise TwinError(f"`ip -n {netns} link delete {interface}` failed: {words.strip()}")
     for here, there in changes.move:
         for command in _move(here, there, hold_netns_name(fabric)):
             podman.beside("ip", *command)

@@ -41,6 +41,11 @@ def hold_interface_name(node: str, interface: str) -> str:
     return "h" + hashlib.sha256(f"{node}/{interface}".encode()).hexdigest()[:13]
 
 
+def shared_directory(fabric: str) -> Path:
+    """The directory of this machine that nodes of the twin have in common, if they ask for one."""
+    return RUN / "shared" / fabric
+
+
 def mac_address(fabric: str, node: str, interface: str) -> str:
     """Locally administered, unicast, and the same at every start, so that link-local addresses are, too."""
     digest = hashlib.sha256(f"{fabric}/{node}/{interface}".encode()).digest()

@@ -6,6 +6,7 @@
     twins/NAME.json     what was asked for last: nodes, links; and the faults that are in force
     twins/NAME.lock     one call at a time for a twin
     nodes/CONTAINER.pid the PID of the node's init and when it began, for the connection plugin
+    shared/NAME/        what nodes of the twin have in common, where they ask for it
     limits.json         raised limits with their former values
     mounts/             podman's mount namespace, where one is needed
 
@@ -74,7 +75,7 @@ def locked(fabric: str) -> Iterator[None]:
         if not twin_file(fabric).exists():
             path.unlink(missing_ok=True)
         os.close(descriptor)
-        for directory in (RUN / "twins", RUN / "nodes", RUN):
+        for directory in (RUN / "twins", RUN / "nodes", RUN / "shared", RUN):
             with contextlib.suppress(OSError):
                 directory.rmdir()
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from ._links import Links
 from ._names import IMAGE, INTERFACE, NAME, container_name
 
 RELEASES = ("bookworm", "trixie")
+SHARED = re.compile(r"(/[A-Za-z0-9._-]+)+")
 
 
 @dataclass(frozen=True)
@@ -23,13 +25,16 @@ class Node:
     image: str
     hostname: str
     powered: bool
+    shared: str = ""
+    """Where the twin's common directory is in this node; empty: nowhere."""
 
     def specification(self, options: Sequence[str]) -> str:
         """Changes when a container has to be made anew: for what was asked, or because the host needs other options.
 
         A new build of its image is noticed by the image's ID instead.
         """
-        return hashlib.sha256(repr((self.image, self.hostname, *options)).encode()).hexdigest()[:12]
+        shared = (f"shared={self.shared}",) if self.shared else ()
+        return hashlib.sha256(repr((self.image, self.hostname, *options, *shared)).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,10 @@ def wanted(
             errors.append(f"nodes[{number}].name: '{name}' is there twice")
         image = entry.get("image") or f"{IMAGE}:{entry.get('release') or 'trixie'}"
         powered = entry.get("powered")
-        known[name] = Node(name, image, entry.get("hostname") or name, True if powered is None else powered)
+        shared = entry.get("shared") or ""
+        if shared and not SHARED.fullmatch(shared):
+            errors.append(f"nodes[{number}].shared: '{shared}' is not an absolute path of plain characters")
+        known[name] = Node(name, image, entry.get("hostname") or name, True if powered is None else powered, shared)
     ends: dict[tuple[str, str], str] = {}
     result: dict[frozenset[tuple[str, str]], int] = {}
     for number, entry in enumerate(links):
@@ -124,17 +132,21 @@ def steps(
     image_ids: Mapping[str, str],
     reboot: Sequence[str],
     options: Sequence[str],
+    *,
+    keep_builds: bool = False,
 ) -> Steps:
-    """The difference between the containers that are there and the nodes that are wanted."""
+    """The difference between the containers that are there and the nodes that are wanted.
+
+    `keep_builds`: an image that was built anew meanwhile is no reason to make a node anew.
+    """
     result = Steps([], [], [], [], [])
     for name in sorted(got):
         if name not in twin.nodes:
             result.remove.append(name)
     for name, node in sorted(twin.nodes.items()):
         container = got.get(name)
-        if container is not None and (
-            container.image_id != image_ids[node.image] or container.specification != node.specification(options)
-        ):
+        rebuilt = container is not None and not keep_builds and container.image_id != image_ids[node.image]
+        if container is not None and (rebuilt or container.specification != node.specification(options)):
             result.remove.append(name)
             container = None
         if container is None:

@@ -160,8 +160,9 @@ def _link_commands(want: Link, got: Link | None, formerly: Collection[Address]) 
     moved = "master" in settings
     details = {key: value for key, value in want.details.items() if got.details.get(key) != value}
     port = {key: value for key, value in want.port.items() if moved or got.port.get(key) != value}
-    # A port is brought up last: before, its bridge would learn from it.
-    state = settings.pop("state", "") if want.port else ""
+    # Up comes last: a bridge would learn from its port, and of the words of one command the kernel obeys "up" before
+    # addrgenmode.
+    state = settings.pop("state", "") if want.port or "addrgenmode" in settings else ""
     # One by one: a forward delay of 0 is refused while STP is on, and the kernel looks at the delay first.
     commands += [f"link set dev {name} type {want.kind} {words({key: value})}" for key, value in details.items()]
     if settings:
@@ -194,6 +195,13 @@ def _creation(want: Link) -> str:
     return " ".join(filter(None, [*parts, f"type {want.kind}", words({**fixed, **want.details})]))
 
 
+def _as_port(want: Link, here: Link) -> Link:
+    """What is left of a link when it changes its bridge: the kernel forgets its VLANs."""
+    if want.settings.get("master", here.master) == here.master:
+        return here
+    return here._replace(vlans=NO_VLANS, tunnels=NO_TUNNELS)
+
+
 def remote_commands(want: Link, got: Link | None) -> list[str]:
     """For `bridge -batch`: to which VTEPs a VXLAN device floods."""
     if want.kind != "vxlan":
@@ -209,7 +217,7 @@ def remote_commands(want: Link, got: Link | None) -> list[str]:
 def vlan_commands(want: Link, got: Link | None, exact: bool) -> list[str]:
     """For `bridge -batch`. `exact`: see Scope."""
     name = want.name
-    here = got or Link(name)
+    here = _as_port(want, got or Link(name))
     self_word = " self" if want.kind == "bridge" else ""
     commands = []
     if is_external(want):
@@ -271,6 +279,7 @@ def predict(wanted: Links, got: Links, scope: Scope) -> dict[str, Link]:
         if here is None:
             result[name] = want
             continue
+        here = _as_port(want, here)
         gone = removable(here.addresses, want.addresses, scope.formerly.get(name, ()), ())
         kept = tuple(address for address in here.addresses if address not in gone)
         ours = is_external(want)

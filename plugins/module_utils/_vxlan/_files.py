@@ -19,7 +19,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ansible_collections.routed.fabric.plugins.module_utils._ip._links import Address, parse_address
 from ansible_collections.routed.fabric.plugins.module_utils._vxlan._difference import (
-    is_external,
     port_words,
     remote_commands,
     vlan_commands,
@@ -42,7 +41,7 @@ _BLOCK = re.compile(r"^# (segment \d+|device)$", re.MULTILINE)
 def split_blocks(text: str) -> dict[str, str]:
     """`segment 200` → its stanzas, of a file that `join_blocks` made."""
     parts = _BLOCK.split(text)
-    return dict(zip(parts[1::2], (part.strip("\n") for part in parts[2::2])))
+    return dict(zip(parts[1::2], (part.strip("\n") + "\n" if part.strip() else "" for part in parts[2::2])))
 
 
 def join_blocks(blocks: Mapping[str, str]) -> str:
@@ -50,7 +49,7 @@ def join_blocks(blocks: Mapping[str, str]) -> str:
         kind, dummy, number = key.partition(" ")
         return (1, int(number)) if kind == "segment" else (0, 0)
 
-    return HEADER + "".join(f"\n# {key}\n{blocks[key]}\n" for key in sorted(blocks, key=order))
+    return HEADER + "".join(f"\n# {key}\n{blocks[key]}" for key in sorted(blocks, key=order))
 
 
 def merged_blocks(before: str, wanted: Mapping[str, str], gone: Collection[int] | None) -> dict[str, str]:
@@ -70,7 +69,7 @@ def blocks_of(overlay: Overlay, wanted: Links) -> dict[str, str]:
     single = overlay.form == "single"
     blocks = {}
     if single and overlay.segments:
-        blocks["device"] = "\n".join([_aware_bridge(wanted[overlay.bridge]), _device(wanted[overlay.device])])
+        blocks["device"] = _aware_bridge(wanted[overlay.bridge], wanted[overlay.device])
     for segment in overlay.segments:
         stanzas = []
         if single:
@@ -90,32 +89,46 @@ def _stanza(name: str, lines: Iterable[str]) -> str:
     return f"auto {name}\niface {name}\n" + "".join(f"    {line}\n" for line in lines)
 
 
-def _made_by(commands: Sequence[str]) -> list[str]:
-    """`pre-up`: only where the interface is missing."""
-    steps = " && ".join([*commands, f"ip link set dev $IFACE alias {MARK} addrgenmode none"])
-    return [f"pre-up [ -d /sys/class/net/$IFACE ] || {{ {steps}; }}"]
+def _make_device(link: Link, name: str) -> list[str]:
+    return [
+        f"ip link add dev {name} mtu {link.mtu} type vxlan {words({**link.fixed, **link.details})}",
+        f"ip link set dev {name} alias {MARK} addrgenmode none",
+    ]
+
+
+def _make_bridge(link: Link) -> list[str]:
+    """Made with another MTU, which is then changed: that pins it."""
+    mac = link.settings["address"]
+    return [
+        f"ip link add dev $IFACE mtu {link.mtu + 1} address {mac} type bridge {words(link.details)}",
+        f"ip link set dev $IFACE alias {MARK} addrgenmode none mtu {link.mtu}",
+    ]
+
+
+def _pre_up(commands: Sequence[str]) -> str:
+    """Only where the interface is missing."""
+    return f"pre-up [ -d /sys/class/net/$IFACE ] || {{ {' && '.join(commands)}; }}"
 
 
 def _device(link: Link) -> str:
-    make = [f"ip link add dev $IFACE mtu {link.mtu} type vxlan {words({**link.fixed, **link.details})}"]
-    port: list[str] = []
-    if is_external(link):
-        make += [
-            f"ip link set dev $IFACE master {link.master}",
-            f"ip link set dev $IFACE type bridge_slave {port_words(link.port)}",
-            f"bridge -batch {VLAN_FILE}",
-        ]
-    else:
-        names = {
-            "learning": "bridge-learning",
-            "neigh_suppress": "bridge-arp-nd-suppress",
-            "flood": "bridge-unicast-flood",
-            "mcast_flood": "bridge-multicast-flood",
-        }
-        make += [f"bridge {command}" for command in remote_commands(link._replace(name="$IFACE"), None)]
-        port = [f"{names[key]} {value}" for key, value in link.port.items()]
-    make_and_remove = [*_made_by(make), "post-down ip link del dev $IFACE"]
-    return _stanza(link.name, [f"alias {MARK}", f"mtu {link.mtu}", "ipv6-addrgen off", *port, *make_and_remove])
+    names = {
+        "learning": "bridge-learning",
+        "neigh_suppress": "bridge-arp-nd-suppress",
+        "flood": "bridge-unicast-flood",
+        "mcast_flood": "bridge-multicast-flood",
+    }
+    remotes = [f"bridge {command}" for command in remote_commands(link._replace(name="$IFACE"), None)]
+    return _stanza(
+        link.name,
+        [
+            f"alias {MARK}",
+            f"mtu {link.mtu}",
+            "ipv6-addrgen off",
+            *(f"{names[key]} {value}" for key, value in link.port.items()),
+            _pre_up([*_make_device(link, "$IFACE"), *remotes]),
+            "post-down ip link del dev $IFACE",
+        ],
+    )
 
 
 def _bridge(link: Link, ports: Sequence[str]) -> str:
@@ -131,36 +144,32 @@ def _bridge(link: Link, ports: Sequence[str]) -> str:
             f"hwaddress {link.settings['address']}",
             f"mtu {link.mtu}",
             "ipv6-addrgen off",
-            *_made_by(_bridge_commands(link)),
+            _pre_up(_make_bridge(link)),
             *_addresses(link),
         ],
     )
 
 
-def _aware_bridge(link: Link) -> str:
-    return _stanza(
-        link.name,
-        [
-            f"alias {MARK}",
-            f"mtu {link.mtu}",
-            "ipv6-addrgen off",
-            *_made_by(_bridge_commands(link)),
-            "post-down ip link del dev $IFACE",
-        ],
-    )
-
-
-def _bridge_commands(link: Link) -> list[str]:
-    """Made with another MTU, which is then changed: that pins it."""
-    mac = link.settings["address"]
-    return [
-        f"ip link add dev $IFACE mtu {link.mtu + 1} address {mac} type bridge {words(link.details)}",
-        f"ip link set dev $IFACE mtu {link.mtu}",
+def _aware_bridge(bridge: Link, device: Link) -> str:
+    """
+    With its VXLAN device, in one stanza: ifupdown2 takes two stanzas that know nothing of each other in any order. It
+    warns of an "interface not recognized" and does not bring it up itself.
+    """
+    make = [
+        *_make_bridge(bridge),
+        *_make_device(device, device.name),
+        f"ip link set dev {device.name} master $IFACE",
+        f"ip link set dev {device.name} type bridge_slave {port_words(device.port)}",
+        f"bridge -batch {VLAN_FILE}",
+        f"ip link set dev {device.name} up",
+        "ip link set dev $IFACE up",
     ]
+    remove = [f"post-down ip link del dev {device.name}", "post-down ip link del dev $IFACE"]
+    return _stanza(bridge.name, [f"alias {MARK}", f"mtu {bridge.mtu}", "ipv6-addrgen off", _pre_up(make), *remove])
 
 
 def _aware_port(bridge: str, name: str, vlan: int) -> str:
-    join = f"ip link set dev {name} master {bridge} && bridge vlan add dev {name} vid {vlan} pvid untagged"
+    join = f"ip link set dev {name} master {bridge} up && bridge vlan add dev {name} vid {vlan} pvid untagged"
     return _stanza(name, [f"post-up [ -e /sys/class/net/{bridge}/brif/{name} ] || {{ {join}; }}"])
 
 
@@ -174,6 +183,10 @@ def _vlan(link: Link) -> str:
             f"hwaddress {link.settings['address']}",
             f"mtu {link.mtu}",
             "ipv6-addrgen off",
+            # ifupdown2 makes the interface, and leaves it down where its bridge is none of its own. It would set the
+            # MAC address last, taking the interface down for it, and IPv6 addresses with it.
+            f"pre-up ip link set dev $IFACE address {link.settings['address']} addrgenmode none",
+            "pre-up ip link set dev $IFACE up",
             *_addresses(link),
         ],
     )

@@ -47,8 +47,8 @@ class Tools:
 
     def links(self, remotes: bool) -> dict[str, Link]:
         """
-        Every link; where there is a single VXLAN device, also VLANs, tunnels and VNI filters; with `remotes`, or where a
-        VXLAN device learns, also to whom VXLAN devices flood.
+        Every link. Where there is a single VXLAN device, also VLANs, tunnels and VNI filters. With `remotes`, or where
+        a VXLAN device learns, also to whom VXLAN devices flood.
         """
         links = parse_dump(self._ip.json("-d", "link", "show"), self._ip.json("addr", "show"))
         learns = any(link.kind == "vxlan" and link.details.get("learning") == "on" for link in links.values())

@@ -61,6 +61,11 @@ def wanted_overlay(options: Mapping[str, Any]) -> Overlay:
     single = form == "single"
     if options["state"] != "present":
         return _named_only(options)
+    if single and len(options["segments"]) > 4094:
+        raise IpError(
+            f"segments: {len(options['segments'])} are more than the 4094 VLANs of one VLAN-aware bridge; use `form: "
+            "per_vni`, or fewer segments on this node"
+        )
     if single:
         found += [_name_problem(options.get(key), key) for key in ("bridge", "device") if options.get(key)]
     else:
@@ -69,11 +74,6 @@ def wanted_overlay(options: Mapping[str, Any]) -> Overlay:
         _segment(item, f"segments[{index}]", single, found) for index, item in enumerate(options["segments"])
     )
     found += _twice(segments, single)
-    if single and len(segments) > 4094:
-        found.append(
-            f"segments: {len(segments)} are more than the 4094 VLANs of one VLAN-aware bridge; use `form: per_vni`, or "
-            "fewer segments on this node"
-        )
     if single:
         found += _one_value(segments)
     overlay = Overlay(

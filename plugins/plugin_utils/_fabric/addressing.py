@@ -90,6 +90,14 @@ def overlap(a: str, b: str) -> bool:
     return contains(a, b) or contains(b, a)
 
 
+def spanning(values: list[str]) -> str:
+    """The smallest prefix that contains all these addresses, which are of one family."""
+    netaddr = _netaddr()
+    if len(values) == 1:
+        return host_prefix(values[0])
+    return str(netaddr.spanning_cidr(values))
+
+
 def from_pool(pool: str, index: int) -> str | None:
     """The address pool[index], None where the pool ends before it."""
     network = _netaddr().IPNetwork(pool)
@@ -127,6 +135,27 @@ def asn_range(value: str) -> tuple[int, int]:
     if not 0 < low < high < 2**32 - 1:
         raise ValueError(f"'{value}' is not a range of AS numbers")
     return low, high
+
+
+def mac_address(value: str) -> str:
+    """The MAC address of one network interface, in lower case with colons. Raises ValueError."""
+    match = re.fullmatch(r"([0-9A-Fa-f]{2})([:-])([0-9A-Fa-f]{2})(?:\2[0-9A-Fa-f]{2}){4}", value)
+    if not match:
+        raise ValueError(f"'{value}' is not a MAC address")
+    if int(match[1], 16) & 1:
+        raise ValueError(f"'{value}' is a multicast address, which no interface can have")
+    if not value.strip("0:-"):
+        raise ValueError(f"'{value}' is not a MAC address")
+    return value.replace("-", ":").lower()
+
+
+def span(value: str) -> tuple[int, int]:
+    """The first and the last address of a prefix or address, as numbers: to compare thousands of them quickly."""
+    host, _slash, length = value.partition("/")
+    number = int(_netaddr().IPAddress(host))
+    maximum = LENGTH[family_of(host)]
+    size = 1 << (maximum - int(length or maximum))
+    return number & -size, (number & -size) + size - 1
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,12 @@ from typing import Any
 from . import addressing
 from .errors import Path, Problems
 from .gateways import check_uplinks, read_gateway
+from .guests import read_guests
 from .links import read_links
 from .model import Bfd, Fabric, Node, Pools, Underlay
 from .numbers import BFD_DEFAULT, BFD_TWIN, MTU_DEFAULT, RESERVED_ASNS
 from .overlay import read_overlay
+from .proxmox import read_proxmox
 from .segments import announced_by, read_segments
 from .servers import check_servers, is_attached, read_servers
 from .upstreams import read_rules, read_upstreams
@@ -54,11 +56,11 @@ def build(data: dict[str, Any], problems: Problems) -> Fabric:
         links=(),
         upstreams=(),
         guest_prefixes=tuple(addressing.prefix(p) for p in data.get("guest_prefixes") or [] if p),
+        guest_sources=tuple(s for s in data.get("guest_sources") or ["fabric"] if s),
     )
     links = read_links(data, fabric, problems)
     upstreams = read_upstreams(data.get("upstreams") or {}, fabric, links, problems)
     _check_isolated(nodes, raw_nodes, links, problems)
-    _check_guest_prefixes(fabric, problems)
     fabric = replace(fabric, links=links, upstreams=upstreams)
     overlay = read_overlay(data, fabric, problems)
     segments = read_segments(data, fabric, overlay, problems)
@@ -66,7 +68,8 @@ def build(data: dict[str, Any], problems: Problems) -> Fabric:
     nodes = {name: replace(node, announced=announced_by(node, segments)) for name, node in nodes.items()}
     fabric = replace(fabric, nodes=nodes, overlay=overlay, segments=segments, servers=servers)
     check_uplinks(fabric, problems)
-    return fabric
+    fabric = replace(fabric, proxmox=read_proxmox(data.get("proxmox") or {}, fabric, problems))
+    return replace(fabric, guests=read_guests(data, fabric, problems))
 
 
 def _read_pools(raw: dict[str, Any]) -> Pools:
@@ -268,13 +271,3 @@ def _check_isolated(
     for name in nodes:
         if name not in linked and "unknown_key" not in problems.codes(("nodes", name)):
             problems.add("isolated", ("nodes", name))
-
-
-def _check_guest_prefixes(fabric: Fabric, problems: Problems) -> None:
-    for index, prefix in enumerate(fabric.guest_prefixes):
-        for key in ("loopback4", "loopback6"):
-            pool = getattr(fabric.pools, key)
-            if pool and addressing.overlap(prefix, pool):
-                problems.add(
-                    "guest_overlaps_pool", ("guest_prefixes", index), prefix=prefix, pool=f"pools.{key}", range=pool
-                )

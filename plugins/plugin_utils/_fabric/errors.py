@@ -274,6 +274,78 @@ RULES: dict[str, tuple[str, str]] = {
         "node '{node}' is attached to a segment and has no other links",
         "Name another node, or make it a server with BGP: give it an id and take 'attached' away",
     ),
+    # guests
+    "guest_no_prefixes": (
+        "there are guests, but no guest_prefixes",
+        "Add guest_prefixes: the prefixes that all of their addresses lie in",
+    ),
+    "guest_no_proxmox": (
+        "there are guests, but no node has the function proxmox",
+        "Add proxmox to the functions of the nodes that run them",
+    ),
+    "guest_no_common_family": (
+        "the nodes {nodes} have loopbacks of different families, so none can forward to another while a guest moves",
+        "Give all of them an IPv6 loopback, or all of them an IPv4 one",
+    ),
+    "guest_family": ("the fabric carries no {family} routes", "Add {pool}, or remove the prefix"),
+    "guest_outside": ("{value} lies outside of guest_prefixes", "{hint}"),
+    "guest_prefix_without_address": (
+        "{prefix} has no way to the guest, which has no {family} address",
+        "Give the guest an {family} address, too",
+    ),
+    "guest_prefix_overlap": (
+        "{value} overlaps {prefix} of {other}",
+        "Give each guest prefixes of its own; an address in a routed prefix belongs to the guest that has the prefix",
+    ),
+    "guest_interface_twice": (
+        "the interface {mac} of guest {vmid} is guests.{other} already",
+        "Merge the two: an interface can have several addresses and prefixes",
+    ),
+    "guest_mac_twice": (
+        "{mac} is the MAC address of guests.{other} as well",
+        "Use the one that 'qm config {vmid}' or 'pct config {vmid}' shows",
+    ),
+    "guest_mac_of_bridge": (
+        "{mac} is the MAC address of {bridge}, the bridge of all guests",
+        "Give the guest's interface another MAC address",
+    ),
+    "guest_name_is_node": ("'{name}' is the name of a node as well", "Give the guest another name"),
+    "guest_unknown_node": ("no node '{node}'", "Use one of {known}; or leave it out, since it concerns the twin alone"),
+    "guest_node_not_proxmox": (
+        "node '{node}' does not have the function proxmox",
+        "Use a node that runs guests, or add proxmox to its functions",
+    ),
+    "guest_dhcp": (
+        "the guest has {count} IPv4 addresses, and DHCP gives exactly one",
+        "Leave one IPv4 address, or remove dhcp and configure the guest",
+    ),
+    "interface_of_guests": (
+        "'{interface}' of node '{node}' is the name of a device that is made for its guests",
+        "Rename the interface",
+    ),
+    # proxmox
+    "cluster_unknown_node": ("no node '{node}'", "Use one of {known}"),
+    "cluster_not_proxmox": (
+        "node '{node}' is not a Proxmox node",
+        "Add proxmox to nodes.{node}.functions, or take it out here",
+    ),
+    "cluster_unmanaged": (
+        "node '{node}' is not managed",
+        "Take it out here, or set 'managed: true': joining a cluster is a change to the node",
+    ),
+    "cluster_two": ("node '{node}' is in cluster '{other}' as well", "Take it out of one of the two"),
+    "cluster_link_family": (
+        "node '{node}' has no {family} loopback, over which link {number} would run",
+        "Take {key} out of the links, or add a pool or pin {loopback}",
+    ),
+    "cluster_no_family": (
+        "'{node}' and '{other}' have no loopbacks of one family",
+        "Give all nodes of the cluster an IPv4 loopback, or all an IPv6 one",
+    ),
+    "cluster_network": (
+        "the network for migrations takes the loopbacks of {nodes} alone, but {prefix} has {address} of {where}, too",
+        "Use another address there, or loopbacks that lie closer together",
+    ),
     # prefixes
     "guest_overlaps_pool": ("{prefix} overlaps {pool} {range}", "Guests and nodes need prefixes of their own"),
     "prefix_bounds": (
@@ -314,18 +386,23 @@ class Problems:
     """Collects mistakes. A rule that only follows from another mistake asks :meth:`touches` first."""
 
     def __init__(self) -> None:
-        self._found: list[Problem] = []
+        self._found: dict[Problem, None] = {}
+        # Of a file with thousands of mistakes each is asked for, too.
+        self._paths: set[Path] = set()
+        self._above: set[Path] = set()
 
     def add(self, code: str, path: Path, **fields: object) -> None:
         """Add a mistake; *code* is a key of :data:`RULES`, *fields* complete its texts."""
         sentence, hint = RULES[code]
         problem = Problem(path, code, sentence.format(**fields), hint.format(**fields).rstrip("."))
-        if problem not in self._found:
-            self._found.append(problem)
+        self._found[problem] = None
+        if path:
+            self._paths.add(path)
+            self._above.update(path[:length] for length in range(len(path) + 1))
 
     def touches(self, path: Path) -> bool:
         """Whether a mistake was found at *path*, above it or below it."""
-        return any(p.path[: len(path)] == path or path[: len(p.path)] == p.path for p in self._found if p.path)
+        return path in self._above or any(path[:length] in self._paths for length in range(1, len(path)))
 
     def codes(self, path: Path) -> set[str]:
         """The rules that were broken at *path* or below it."""
@@ -333,7 +410,7 @@ class Problems:
 
     def at(self, path: Path) -> bool:
         """Whether a mistake was found exactly at *path*."""
-        return any(p.path == path for p in self._found)
+        return path in self._paths if path else any(not p.path for p in self._found)
 
     def __iter__(self) -> Iterator[Problem]:
         return iter(

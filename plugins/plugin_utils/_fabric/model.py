@@ -107,6 +107,43 @@ class Upstream:
 
 
 @dataclass(frozen=True)
+class Guest:
+    """One network interface of a virtual machine or container with addresses of its own."""
+
+    name: str
+    vmid: int
+    mac: str
+    addresses: tuple[str, ...]
+    """Without length: each is a host route."""
+    prefixes: tuple[str, ...]
+    """Routed to the guest, which has other machines behind it."""
+    nameservers: tuple[str, ...]
+    node: str | None
+    interface: str
+    dhcp: bool
+
+
+@dataclass(frozen=True)
+class ProxmoxCluster:
+    name: str
+    """Empty: Proxmox nodes of no declared cluster, which may belong to one that was made by hand."""
+    nodes: tuple[str, ...]
+    links: tuple[str, ...]
+    """Families; link 0 first."""
+    migration: str
+    networks: dict[str, str]
+    """Family to a prefix in which each node has its loopback and no other address."""
+
+
+@dataclass(frozen=True)
+class Proxmox:
+    clusters: tuple[ProxmoxCluster, ...] = ()
+    management: tuple[str, ...] = ()
+    repository: str = "none"
+    install: bool = False
+
+
+@dataclass(frozen=True)
 class Fabric:
     name: str
     domain: str | None
@@ -120,6 +157,13 @@ class Fabric:
     segments: tuple[Segment, ...] = ()
     servers: dict[str, Server] = field(default_factory=dict)
     """Machines that are attached to segments; they are not among the nodes, which route."""
+    guests: tuple[Guest, ...] = ()
+    guest_sources: tuple[str, ...] = ("fabric",)
+    proxmox: Proxmox = field(default_factory=Proxmox)
+
+    def has_guests(self, node: Node) -> bool:
+        """Whether guests with addresses of their own run on *node*."""
+        return bool(self.guest_prefixes) and "proxmox" in node.functions
 
     @property
     def families(self) -> tuple[str, ...]:

@@ -35,6 +35,20 @@ GUEST_BRIDGE = {"name": "vmbr1", "mac": "02:00:5e:00:01:01", "ipv4": "169.254.0.
 # What still arrives for a guest that has just moved is forwarded over this VXLAN device. Not 4789: EVPN's.
 GUEST_FORWARD = {"interface": "fabric-fwd", "vni": 211, "port": 4787}
 VXLAN_OVERHEAD = {"ipv4": 50, "ipv6": 70}
+GUEST_FORWARD_MTU = 9000  # at most: what guests are given on jumbo networks
+# Of a node's end of GUEST_FORWARD; its last three bytes are the node's id.
+GUEST_FORWARD_MAC = 0x02FD00000000
+# What the guest agent is told: how long a fresh claim wins, how long a node forwards after a guest left, how often it
+# looks at the cluster's list of guests, and does so while a guest is moving, and when it compares everything anew.
+GUEST_TIMING = {
+    "fresh_s": 10,
+    "leaving_min_s": 1,
+    "leaving_max_s": 30,
+    "poll_s": 0.5,
+    "fast_poll_s": 0.025,
+    "resync_s": 30,
+}
+GUESTS_FILE = "/etc/pve/fabric/guests.json"  # in Proxmox' cluster file system: written once a cluster
 
 VXLAN_PORT = 4789
 VLAN_MAXIMUM = 4094
@@ -68,6 +82,9 @@ BGP_CONNECT_S = 10
 MAXIMUM_PATHS = 64
 RA_INTERVAL_MS = 10000
 MTU_DEFAULT = 1500
+
+# How long a booting Proxmox node holds corosync and pmxcfs back for the fabric's routes; then it goes on without.
+FABRIC_ONLINE_S = 60
 
 # Neighbour table: room for a /20 of guests and the fabric.
 NEIGHBOUR_LIMITS = {"gc_thresh1": 4096, "gc_thresh2": 16384, "gc_thresh3": 32768}

@@ -17,10 +17,21 @@ from .numbers import NAME_PREFIX
 from .overlay import check_heard
 from .plan import gateway, outside, overlay, policy, servers
 from .plan import groups as plan_groups
+from .plan import guests as plan_guests
 from .plan.bgp import frr_config, uses_bfd
 from .plan.propagation import Reach, simulate
+from .plan.proxmox import proxmox
 from .plan.sessions import Session, sessions
-from .plan.twin import container_name, twin_fabric, twin_interface, twin_links
+from .plan.twin import (
+    container_name,
+    needs_pvesim,
+    twin_container,
+    twin_fabric,
+    twin_guests,
+    twin_image,
+    twin_interface,
+    twin_links,
+)
 from .plan.underlay import loopback, underlay
 from .plan.verify import verify
 from .schemas import schema
@@ -38,6 +49,8 @@ class Plan:
     links: list[dict[str, Any]]
     containers: dict[str, str]
     """Node to the name of its container in the twin."""
+    guests: dict[str, dict[str, Any]]
+    """Guest to everything that the file says about it."""
 
 
 def read_fabric(data: Any) -> Fabric:
@@ -73,6 +86,7 @@ def plan(data: Any, twin: bool = False, duplicates: Iterable[Path] = ()) -> Plan
             name: container_name(fabric.name, name)
             for name in [*fabric.nodes, *fabric.servers, *(outside.names(fabric) if twin else [])]
         },
+        guests={guest.name: plan_guests.described(guest) for guest in fabric.guests},
     )
 
 
@@ -153,9 +167,13 @@ def _fabric_node(
         },
         "overlay": overlay.overlay(fabric, node, finished_underlay["interfaces"]),
         "gateway": gateway.gateway(node),
+        "guests": plan_guests.guests(fabric, node),
+        "proxmox": proxmox(fabric, node, finished_underlay["interfaces"]),
         "verify": verify(fabric, node, live, reach, twin),
         "twin": {
-            "release": node.release,
+            **twin_image(fabric, node),
+            "container": twin_container(fabric, node),
+            **({"guests": twin_guests(fabric, node)} if needs_pvesim(fabric, node) else {}),
             "interfaces": [
                 twin_interface(i["name"]) for i in finished_underlay["interfaces"] if i["kind"] != "upstream"
             ],

@@ -29,7 +29,7 @@ _TYPES = {
 }
 
 # Written in the design, built later: a clear word instead of "unknown key".
-_LATER = ("guests", "tunnels", "ceph")
+_LATER = ("tunnels", "ceph")
 
 
 def plain(value: Any, path: Path, problems: Problems) -> Any:
@@ -135,6 +135,7 @@ FORMATS: dict[str, Callable[[str], Any]] = {
     "ip-interface": _with_length,
     "prefix-rule": addressing.prefix_rule,
     "asn-range": addressing.asn_range,
+    "mac-address": addressing.mac_address,
 }
 
 

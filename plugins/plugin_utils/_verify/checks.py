@@ -10,10 +10,25 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.routed.fabric.plugins.plugin_utils._verify import overlay, routing, underlay
+from ansible_collections.routed.fabric.plugins.plugin_utils._verify import guests, overlay, routing, underlay
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify.result import FAILED, SKIPPED, Result
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify.state import Live, Plan, family_of
 
+# These say nothing on a node without routed guests.
+GUEST_CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
+    guests.guest_agent_runs,
+    guests.guest_bridge_as_planned,
+    guests.guest_firewall_loaded,
+    guests.guest_reachable,
+    guests.guest_announced_once,
+)
+# These say nothing on a node without segments and without address translation.
+OVERLAY_CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
+    overlay.segment_as_planned,
+    overlay.vni_known,
+    overlay.remote_vteps,
+    overlay.nat_loaded,
+)
 CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
     underlay.link_as_planned,
     underlay.addresses_as_planned,
@@ -25,10 +40,8 @@ CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
     routing.advertised_exactly,
     routing.no_ra_route,
     routing.no_foreign_prefix,
-    overlay.segment_as_planned,
-    overlay.vni_known,
-    overlay.remote_vteps,
-    overlay.nat_loaded,
+    *OVERLAY_CHECKS,
+    *GUEST_CHECKS,
 )
 
 
@@ -44,12 +57,14 @@ def questions(node: Mapping[str, Any], ping_deadline_s: float = 2.0) -> dict[str
     subsets = ["bgp", "rib", "advertised", "links", "addresses", "routes", "sysctl", "pings"]
     subsets += ["evpn", "vxlan"] if plan.segments else []
     subsets += ["nft"] if plan.verify.get("nat") else []
+    subsets += ["guests"] if plan.guests else []
     return {
         "gather_subset": subsets,
         "advertised_to": [item["neighbor"] for item in plan.verify.get("advertised", [])],
-        "sysctl": sorted(plan.underlay.get("sysctl", {})),
+        "sysctl": sorted(plan.sysctl),
         "pings": pings,
         "ping_deadline_s": ping_deadline_s,
+        "guests": {"bridge": plan.bridge["name"], "protocol": plan.guests["protocol"]} if plan.guests else {},
     }
 
 

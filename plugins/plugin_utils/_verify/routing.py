@@ -180,8 +180,13 @@ def advertised_exactly(live: Live, plan: Plan) -> list[Result]:
                 continue
             wanted = {canonical_prefix(prefix, family) for prefix in item[family] or []}
             # Of hosts of one AS that take each other's routes, the other's route looks like what the neighbor sent.
-            missing = wanted - live.advertised_to(neighbor, family, transit=False)
-            surplus = live.advertised_to(neighbor, family, transit=plan.is_router) - wanted
+            sent = live.advertised_to(neighbor, family, transit=False)
+            there = live.advertised_to(neighbor, family, transit=plan.is_router)
+            if neighbor in plan.verify.get("guest_neighbors", []):
+                must, may = _guest_prefixes(live, plan, family, there)
+                wanted |= must
+                there -= may - wanted
+            missing, surplus = wanted - sent, there - wanted
             faults = []
             if missing:
                 faults.append(f"not advertised: {listed(missing)}")
@@ -190,6 +195,22 @@ def advertised_exactly(live: Live, plan: Plan) -> list[Result]:
             hint = f"`vtysh -c 'show bgp {family} unicast neighbors {neighbor} advertised-routes'`"
             results.append(judged("advertised_exactly", subject, faults, hint))
     return results
+
+
+def _guest_prefixes(live: Live, plan: Plan, family: str, there: set[str]) -> tuple[set[str], set[str]]:
+    """What has to be advertised for guests, and what may be: nobody plans where a guest is.
+
+    A node with guests advertises exactly the routes of its agent. A router passes on what lies inside guest_prefixes.
+    """
+    own: set[str] = set()
+    if plan.guests:
+        metrics = set(plan.guests["metrics"].values())
+        routes = [route for route in live.guest_routes(plan) if route["metric"] in metrics]
+        own = {canonical_prefix(r["prefix"], family) for r in routes if family_of(r["prefix"]) == family}
+    if not plan.is_router:
+        return own, own
+    allowed = [p for p in plan.verify.get("guest_prefixes", []) if family_of(p) == family]
+    return set(), {prefix for prefix in there if _inside(prefix, allowed)}
 
 
 def no_ra_route(live: Live, plan: Plan) -> list[Result]:

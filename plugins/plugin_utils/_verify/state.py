@@ -49,6 +49,23 @@ class Plan:
         return "router" in self.node.get("functions", ())
 
     @property
+    def guests(self) -> Mapping[str, Any]:
+        """What the checks of routed guests have to know; empty on a node without guests."""
+        found: Mapping[str, Any] = self.verify.get("guests") or {}
+        return found
+
+    @property
+    def bridge(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.node["guests"]["bridge"]
+        return found
+
+    @property
+    def sysctl(self) -> dict[str, str]:
+        """Every planned kernel parameter."""
+        more = (self.node.get("guests") or {}).get("sysctl", {}) if self.guests else {}
+        return {**self.underlay.get("sysctl", {}), **more}
+
+    @property
     def sessions(self) -> list[dict[str, Any]]:
         return list(self.verify.get("sessions", []))
 
@@ -120,6 +137,17 @@ class Live:
     @property
     def nft(self) -> str:
         return str(self._info["nft"])
+
+    @property
+    def guests(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self._info["guests"]
+        return found
+
+    def guest_routes(self, plan: Plan) -> list[dict[str, Any]]:
+        """The agent's routes in the table that FRR announces."""
+        table = str(plan.guests["table"])
+        found = [route for family in ("ipv4", "ipv6") for route in self.guests["routes"][family]]
+        return [route for route in found if route["table"] == table]
 
     def advertised_to(self, neighbor: str, family: str, transit: bool) -> set[str]:
         """

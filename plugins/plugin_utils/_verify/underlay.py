@@ -50,7 +50,7 @@ def addresses_as_planned(live: Live, plan: Plan) -> list[Result]:
 def sysctl_as_planned(live: Live, plan: Plan) -> list[Result]:
     """Each planned kernel parameter has its value. What this kernel does not have is not judged."""
     wrong = []
-    for key, wanted in sorted(plan.underlay.get("sysctl", {}).items()):
+    for key, wanted in sorted(plan.sysctl.items()):
         value = live.sysctl.get(key)
         if value is not None and value != " ".join(str(wanted).split()):
             wrong.append(f"{key} is {value}, not {wanted}")

@@ -89,7 +89,6 @@ def note(name: str, probes: list[Probe], how: str) -> None:
 def power(fabric: Fabric, node: str, *, on: bool) -> None:
     """Take a node's power away, or give it back."""
     nodes: list[dict[str, Any]] = [
-        {"name": name, "release": entry["twin"]["release"], "powered": on or name != node}
-        for name, entry in fabric.nodes.items()
+        {**entry["twin"]["container"], "powered": on or name != node} for name, entry in fabric.nodes.items()
     ]
     fabric.twin(nodes=nodes, links=fabric.links)

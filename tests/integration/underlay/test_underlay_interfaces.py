@@ -23,6 +23,7 @@ OPTIONS: dict[str, Any] = {
         },
         {"name": "up1", "mtu": 9000},
     ],
+    "names": {"protocols": {"fabric-host": 211}, "tables": {"fabric-hosts": 101}},
     "sysctl": {
         "net.ipv4.ip_forward": "1",
         "net.ipv6.conf.all.forwarding": "1",
@@ -37,7 +38,10 @@ WANTED = {
     "up0": (9216, True, ["10.0.1.128 peer 10.0.3.128/32", "10.9.0.0/31", "2001:db8:9::/127"]),
     "up1": (9000, True, []),
 }
-FILES = "cat /etc/network/interfaces /etc/network/interfaces.d/* /etc/sysctl.d/* 2>/dev/null || true"
+FILES = (
+    "cat /etc/network/interfaces /etc/network/interfaces.d/* /etc/sysctl.d/* /etc/iproute2/*/fabric.conf 2>/dev/null "
+    "|| true"
+)
 ALL_STATE = f"ip -br link; ip -br addr; {FILES}; stat -c '%n %Y' /etc/network/*"
 
 
@@ -60,6 +64,13 @@ def test_four_calls(machine: Any) -> None:
     assert first["sysctl_pending"] == ["net.ipv4.neigh.default.gc_thresh3"]
     assert wanted_state(machine) == WANTED
     assert machine.read("/proc/sys/net/ipv4/ip_forward") == "1\n"
+    machine.shell("ip route add blackhole 192.0.2.0/24 proto fabric-host table fabric-hosts")
+    assert machine.shell("ip route show table all proto 211").stdout.split()[:4] == [
+        "blackhole",
+        "192.0.2.0/24",
+        "table",
+        "fabric-hosts",
+    ]
 
     state = machine.shell(ALL_STATE).stdout
     for check in (True, False):

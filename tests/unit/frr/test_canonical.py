@@ -199,6 +199,7 @@ def test_copies_of_a_group() -> None:
   neighbor 192.0.2.1 route-map R out
 """
     assert "neighbor 192.0.2.1 graceful-restart" not in spelled(text)
+    assert "neighbor 192.0.2.1 graceful-restart" in spelled(text, (8, 4))
     assert spelled(text)[-2:] == ["neighbor G route-map R in", "neighbor 192.0.2.1 route-map R out"]
 
 

@@ -1,4 +1,4 @@
-"""The whole `fabric_node` of every node of the example, and what follows from it."""
+"""The whole `fabric_node` of every node of the examples, and what follows from it."""
 
 from __future__ import annotations
 
@@ -10,19 +10,25 @@ from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.planner impo
 
 from .conftest import HERE, ROOT
 
-EXAMPLE = yaml.safe_load((ROOT / "examples/spine-leaf/fabric.yml").read_text(encoding="utf-8"))
+EXAMPLES = {
+    name: yaml.safe_load((ROOT / f"examples/{name}/fabric.yml").read_text(encoding="utf-8"))
+    for name in ("spine-leaf", "routed-vms")
+}
+EXAMPLE = EXAMPLES["spine-leaf"]
 
 
 @pytest.mark.parametrize("twin", [False, True])
-def test_spine_leaf(twin, expected):
-    result = plan(EXAMPLE, twin=twin)
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_example(example, twin, expected):
+    result = plan(EXAMPLES[example], twin=twin)
     everything = {
         "nodes": result.nodes,
         "groups": result.groups,
         "links": result.links,
         "containers": result.containers,
+        "guests": result.guests,
     }
-    name = "spine-leaf-twin.json" if twin else "spine-leaf.json"
+    name = f"{example}-twin.json" if twin else f"{example}.json"
     expected(HERE / "golden" / name, json.dumps(everything, indent=1) + "\n")
 
 

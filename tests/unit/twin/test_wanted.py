@@ -31,6 +31,17 @@ HYBRID = (
 )
 
 
+def test_a_shared_directory_is_part_of_the_node() -> None:
+    plain, errors = wanted("ams", [{"name": "pve1"}], [], [])
+    shared, more = wanted("ams", [{"name": "pve1", "shared": "/run/pvesim"}], [], [])
+    assert errors == more == []
+    assert plain.nodes["pve1"].specification([]) != shared.nodes["pve1"].specification([])
+    for wrong in ("run", "/", "/a b", "/run/x:y"):
+        assert wanted("ams", [{"name": "pve1", "shared": wrong}], [], [])[1] == [
+            f"nodes[0].shared: '{wrong}' is not an absolute path of plain characters"
+        ]
+
+
 def test_names_are_stable() -> None:
     assert container_name("ams", "pve1") == "fabric-ams-pve1"
     assert mac_address("ams", "pve1", "enp1s0") == mac_address("ams", "pve1", "enp1s0")

@@ -21,11 +21,12 @@ from ..numbers import (
     RA_INTERVAL_MS,
     RELEASE_LINES,
 )
-from . import evpn, gateway, policy, reflectors
+from . import evpn, gateway, guests, policy, reflectors
 from .sessions import Session
 
 _LOCAL = NAME_PREFIX + "local"  # as-path list: routes that begin here
 _OUTSIDE = NAME_PREFIX + "outside"  # community list: learned by this node outside of the fabric
+ALLOWAS_IN_MAXIMUM = 10  # FRR's
 _MATCH = {"ipv4": "ip_prefix_list", "ipv6": "ipv6_prefix_list"}
 
 
@@ -43,6 +44,7 @@ def frr_config(fabric: Fabric, node: Node, sessions: list[Session]) -> dict[str,
         "prefix_lists": policies.prefix_lists + gateway.prefix_lists(fabric, node),
         "as_path_lists": [
             {"name": _LOCAL, "entries": [{"sequence": 10, "action": "permit", "regex": "^$"}]},
+            *_owners(fabric, node, sessions),
             *evpn.as_path_lists(fabric, node, sessions),
         ],
         "community_lists": [
@@ -115,10 +117,12 @@ class _Policies:
             if family in node.loopbacks:
                 entry = {"sequence": 10, "action": "permit", "set": {"src": node.loopbacks[family]}}
                 self.route_maps.append({"name": _source(family), "entries": [entry]})
+            if fabric.has_guests(node):
+                self._guests(fabric, node, sessions, family)
             self._export(fabric, node, family)
             self._import(fabric, node, family)
             for peer in dict.fromkeys(s.peer for s in sessions if _filters_by_owner(node, s) and family in s.families):
-                self._from_host(fabric, fabric.nodes[peer], family)
+                self._from_host(fabric, node, fabric.nodes[peer], family)
         for upstream in upstreams:
             for family in policy.upstream_families(upstream, fabric):
                 self._upstream(upstream, family)
@@ -140,6 +144,11 @@ class _Policies:
         numbered = [{"sequence": 10 * i, "action": "permit", **entry} for i, entry in enumerate(entries, start=1)]
         self.route_maps.append({"name": name, "entries": numbered})
 
+    def _guests(self, fabric: Fabric, node: Node, sessions: list[Session], family: str) -> None:
+        name = guests.route_map_name(family)
+        self._prefix_list(name, family, guests.prefix_rules(fabric, family), "addresses and prefixes of guests")
+        self._route_map(name, *guests.route_map_entries(node, sessions, family))
+
     def _export(self, fabric: Fabric, node: Node, family: str) -> None:
         name = f"{NAME_PREFIX}export-{family}"
         if node.is_router:
@@ -150,6 +159,10 @@ class _Policies:
         own = f"{NAME_PREFIX}own-{family}"
         self._prefix_list(own, family, [PrefixRule(p) for p in policy.own(node, family)], "what this node originates")
         entries: list[dict[str, Any]] = [{"match": {_MATCH[family]: own, "as_path": _LOCAL}}]
+        if fabric.has_guests(node):
+            # Tagged by this node itself where they enter BGP: another node's have lost the tag when they came in.
+            match = {_MATCH[family]: guests.route_map_name(family), "community": {"list": _OUTSIDE}}
+            entries.append({"match": match})
         outside = policy.outside(fabric, node, family)
         if outside:
             tagged = f"{NAME_PREFIX}outside-{family}"
@@ -169,10 +182,22 @@ class _Policies:
             f"{NAME_PREFIX}import-{family}", {"match": {_MATCH[family]: listed}, "set": {"comm_list_delete": _OUTSIDE}}
         )
 
-    def _from_host(self, fabric: Fabric, peer: Node, family: str) -> None:
+    def _from_host(self, fabric: Fabric, node: Node, peer: Node, family: str) -> None:
         name = _from_name(peer.name, family)
         self._prefix_list(name, family, policy.owned(fabric, peer, family), f"what {peer.name} owns")
-        self._route_map(name, {"match": {_MATCH[family]: name}, "set": {"comm_list_delete": _OUTSIDE}})
+        entry: dict[str, Any] = {"match": {_MATCH[family]: name}, "set": {"comm_list_delete": _OUTSIDE}}
+        if not _shares_guests(fabric, node, peer):
+            self._route_map(name, entry)
+            return
+        # All nodes with guests own guest_prefixes together, so the prefix alone does not say whose route it is.
+        entry["match"]["as_path"] = _owner_name(peer)
+        entries = [entry]
+        outside = policy.outside(fabric, peer, family)
+        if outside:
+            passed_on = f"{name}-outside"
+            self._prefix_list(passed_on, family, outside, f"what {peer.name} learns outside of the fabric")
+            entries.append({"match": {_MATCH[family]: passed_on}, "set": {"comm_list_delete": _OUTSIDE}})
+        self._route_map(name, *entries)
 
     def _upstream(self, upstream: Upstream, family: str) -> None:
         accept = [r for r in upstream.accept if r.family == family]
@@ -188,6 +213,26 @@ class _Policies:
 def _filters_by_owner(node: Node, session: Session) -> bool:
     """Whether *node* accepts over *session* only what the peer owns: from every host."""
     return not session.peer_is_router
+
+
+def _shares_guests(fabric: Fabric, node: Node, peer: Node) -> bool:
+    """Whether *peer* owns prefixes that other nodes own, too, and its AS tells it from them."""
+    return fabric.has_guests(peer) and peer.asn != node.asn
+
+
+def _owner_name(peer: Node) -> str:
+    return f"{NAME_PREFIX}from-{peer.name}"
+
+
+def _owners(fabric: Fabric, node: Node, sessions: list[Session]) -> list[dict[str, Any]]:
+    """As-path lists: routes that begin at this peer, which may have put its number in front several times."""
+    peers = dict.fromkeys(s.peer for s in sessions if _filters_by_owner(node, s))
+    found = []
+    for peer in (fabric.nodes[name] for name in peers):
+        if _shares_guests(fabric, node, peer):
+            entry = {"sequence": 10, "action": "permit", "regex": f"^{peer.asn}(_{peer.asn})*$"}
+            found.append({"name": _owner_name(peer), "entries": [entry]})
+    return found
 
 
 def _from_name(peer: str, family: str) -> str:
@@ -309,6 +354,8 @@ def _address_family(
     if networks:
         result["networks"] = [{"prefix": prefix} for prefix in networks]
     redistributed = gateway.redistribute(fabric, node, family)
+    if fabric.has_guests(node) and family in fabric.families:
+        redistributed += guests.redistribute(node, family)
     if redistributed:
         result["redistribute"] = redistributed
     result["maximum_paths"] = {"ebgp": MAXIMUM_PATHS, "ibgp": MAXIMUM_PATHS}
@@ -327,7 +374,7 @@ def _group_policy(fabric: Fabric, node: Node, group: str, session: Session, fami
         if node.is_router and not session.peer_is_router:
             entry["route_reflector_client"] = True
     if node.allowas_in:
-        entry["allowas_in"] = node.allowas_in
+        entry["allowas_in"] = min(node.allowas_in + guests.loops(fabric, node), ALLOWAS_IN_MAXIMUM)
     if policy.originates_default_to(node, fabric.nodes[session.peer]):
         entry["default_originate"] = True
     return entry

@@ -12,7 +12,7 @@ from ..model import Fabric
 
 
 def groups(fabric: Fabric) -> dict[str, list[str]]:
-    """Group to its hosts. The groups that begin with `fabric` are always there.
+    """Group to its hosts. What playbooks name is always there: ansible-core warns where a group does not exist.
 
     Attached servers are in `fabric_servers` instead of `fabric_managed`, since nothing is routed on them.
     """
@@ -21,6 +21,9 @@ def groups(fabric: Fabric) -> dict[str, list[str]]:
         "fabric_managed": [],
         "fabric_unmanaged": [],
         "fabric_servers": [server.name for server in fabric.servers.values() if server.managed],
+        # our part of the nodes that run guests with addresses of their own
+        "fabric_guest_nodes": [n.name for n in fabric.nodes.values() if n.managed and fabric.has_guests(n)],
+        "function_proxmox": [],
     }
     for server in fabric.servers.values():
         names = ["function_server", *([f"site_{server.site}"] if server.site else [])]

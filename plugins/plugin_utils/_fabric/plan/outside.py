@@ -57,7 +57,11 @@ def fabric_nodes(fabric: Fabric) -> dict[str, dict[str, Any]]:
             "release": "trixie",
             "functions": [],
             "outside": {"world": dict(TWIN_WORLD), "ip_batch": _batch(fabric, interfaces)},
-            "twin": {"release": "trixie", "interfaces": interfaces},
+            "twin": {
+                "release": "trixie",
+                "container": {"name": name, "release": "trixie"},
+                "interfaces": interfaces,
+            },
         }
         for name in names(fabric)
     }

@@ -36,7 +36,11 @@ def fabric_node(fabric: Fabric, server: Server) -> dict[str, Any]:
             "gateways": [address.partition("/")[0] for address in segment.gateway],
             "announce_at_ms": list(ANNOUNCE_AT_MS),
         },
-        "twin": {"release": server.release, "interfaces": [twin_interface(leg.interface) for leg in server.legs]},
+        "twin": {
+            "release": server.release,
+            "container": {"name": server.name, "release": server.release},
+            "interfaces": [twin_interface(leg.interface) for leg in server.legs],
+        },
     }
     return {key: value for key, value in found.items() if value is not None}
 

@@ -11,7 +11,12 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from ..model import End, Fabric, Link
+from ..model import End, Fabric, Guest, Link, Node
+from ..numbers import GUEST_BRIDGE
+
+IMAGE = "localhost/fabric-twin"
+PVESIM_FLAVOUR = "proxmox"
+PVESIM_DIRECTORY = "/run/pvesim"
 
 
 def twin_interface(name: str) -> str:
@@ -50,6 +55,61 @@ def twin_links(fabric: Fabric) -> list[dict[str, Any]]:
         }
         for link in fabric.links
     ]
+
+
+def needs_pvesim(fabric: Fabric, node: Node) -> bool:
+    """Whether the node's container has the stand-in for Proxmox, QEMU and what guests boot."""
+    return fabric.has_guests(node)
+
+
+def twin_image(fabric: Fabric, node: Node) -> dict[str, str]:
+    """What the node is made of: `scripts/twin_image.sh [--flavour FLAVOUR] RELEASE`."""
+    flavour = {"flavour": PVESIM_FLAVOUR} if needs_pvesim(fabric, node) else {}
+    return {"release": node.release, **flavour}
+
+
+def twin_container(fabric: Fabric, node: Node) -> dict[str, str]:
+    """The node as the module `twin` takes it."""
+    if needs_pvesim(fabric, node):
+        image = f"{IMAGE}:{node.release}-{PVESIM_FLAVOUR}"
+        return {"name": node.name, "image": image, "shared": PVESIM_DIRECTORY}
+    return {"name": node.name, "release": node.release}
+
+
+def twin_guests(fabric: Fabric, node: Node) -> list[dict[str, Any]]:
+    """The guests that the twin starts on the node, as `qm create` takes them.
+
+    A guest that names no node has one by turns. Its own side is told what a cloud-init of its own would be told; what
+    Proxmox has no option for stands in the description, which pvesim reads.
+    """
+    nodes = sorted((n for n in fabric.nodes.values() if needs_pvesim(fabric, n)), key=lambda n: n.id)
+    here = []
+    for index, guest in enumerate(sorted(fabric.guests, key=lambda g: g.vmid)):
+        if (guest.node or nodes[index % len(nodes)].name) == node.name:
+            here.append({"vmid": guest.vmid, "options": _guest_options(guest)})
+    return here
+
+
+def _guest_options(guest: Guest) -> dict[str, str]:
+    first: dict[str, str] = {}
+    more = []
+    for address in guest.addresses:
+        six = ":" in address
+        text = f"{address}/{128 if six else 32}"
+        if ("ip6" if six else "ip") in first:
+            more.append(text)
+        elif six:
+            first.update(ip6=text, gw6=GUEST_BRIDGE["ipv6"].partition("/")[0])
+        else:
+            first.update(ip=text, gw=GUEST_BRIDGE["ipv4"].partition("/")[0])
+    words = [f"name={guest.interface}", *more, *(f"net={prefix}" for prefix in guest.prefixes)]
+    return {
+        "name": guest.name,
+        "net0": f"virtio={guest.mac.upper()},bridge={GUEST_BRIDGE['name']}",
+        "ipconfig0": ",".join(f"{key}={value}" for key, value in first.items()),
+        "description": f"pvesim.net0: {' '.join(words)}",
+        "onboot": "1",
+    }
 
 
 def container_name(fabric: str, node: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..addressing import FAMILIES, host_prefix
 from ..model import End, Fabric, Link, Node
-from ..numbers import NEIGHBOUR_LIMITS
+from ..numbers import NEIGHBOUR_LIMITS, ROUTE_PROTOCOLS, ROUTE_TABLES
 from . import policy
 
 
@@ -31,6 +31,7 @@ def underlay(fabric: Fabric, node: Node, twin: bool) -> dict[str, Any]:
         "mtu": fabric.underlay.mtu,
         "interfaces": interfaces,
         "sysctl": {**_sysctl([i["name"] for i in interfaces], twin), **node.sysctl},
+        "names": {"protocols": dict(ROUTE_PROTOCOLS), "tables": dict(ROUTE_TABLES)},
     }
 
 

@@ -11,8 +11,9 @@ from typing import Any
 from .. import addressing
 from ..addressing import DEFAULT_ROUTE
 from ..model import Fabric, Node
-from ..numbers import NFT_TABLES
+from ..numbers import GUEST_METRICS, NFT_TABLES, ROUTE_PROTOCOLS
 from . import overlay, policy, reflectors
+from .guests import guest_table
 from .propagation import Heard, Reach
 from .sessions import Session
 
@@ -25,6 +26,7 @@ def verify(fabric: Fabric, node: Node, sessions: list[Session], reach: Reach, tw
         "advertised": _advertised(fabric, node, sessions, reach, twin),
         "accepted": {family: _accepted(fabric, node, family) for family in addressing.FAMILIES},
         **_overlay(fabric, node),
+        **_guests(fabric, node, sessions),
     }
 
 
@@ -34,6 +36,21 @@ def _overlay(fabric: Fabric, node: Node) -> dict[str, Any]:
     found: dict[str, Any] = {"segments": segments} if segments else {}
     if node.gateway and node.gateway.nat:
         found["nat"] = {"table": NFT_TABLES["gateway"], "uplink": node.gateway.uplink}
+    return found
+
+
+def _guests(fabric: Fabric, node: Node, sessions: list[Session]) -> dict[str, Any]:
+    """Where guests are is not planned, but what may be advertised for them is, and how a node with guests looks."""
+    found: dict[str, Any] = {}
+    if fabric.guest_prefixes and (node.is_router or fabric.has_guests(node)):
+        found["guest_prefixes"] = list(fabric.guest_prefixes)
+        found["guest_neighbors"] = [s.neighbor for s in sessions]
+    if fabric.has_guests(node):
+        found["guests"] = {
+            "table": guest_table(node),
+            "protocol": ROUTE_PROTOCOLS["fabric-guest"],
+            "metrics": dict(GUEST_METRICS),
+        }
     return found
 
 
