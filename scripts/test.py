@@ -121,7 +121,6 @@ ACCEPT = {
         live("fabric", "tests/integration/fabric", FABRIC_ACCEPT="1"),
         Step("demo-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/spine-leaf/fabric.yml")),
     ),
-    "evpn": (live("vxlan", "tests/integration/vxlan", FABRIC_ACCEPT="1"),),
     "guests": (
         live("host-routes", "tests/integration/host_route", FABRIC_ACCEPT="1"),
         live("agent", "tests/integration/agent", FABRIC_ACCEPT="1"),

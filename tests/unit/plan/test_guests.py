@@ -310,5 +310,7 @@ def test_guests_that_name_no_node_are_spread():
     for guest in data["guests"].values():
         guest.pop("node")
     nodes = plan(data, twin=True).nodes
-    found = {name: [guest["vmid"] for guest in nodes[name]["twin"]["guests"]] for name in ("pve1", "pve2", "pve3", "pve4")}
+    found = {
+        name: [guest["vmid"] for guest in nodes[name]["twin"]["guests"]] for name in ("pve1", "pve2", "pve3", "pve4")
+    }
     assert found == {"pve1": [130, 160], "pve2": [131], "pve3": [140], "pve4": [150]}
