@@ -74,6 +74,9 @@ LIVE = (
     live("fabric", "tests/integration/fabric"),
     Step("oldest-core", ("scripts/oldest_core.sh",), 60),
     Step("demo-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/spine-leaf/fabric.yml")),
+    Step("overlay-up", ("python", "scripts/twin.py", "up", "--fabric", "examples/two-datacenters/fabric.yml"), 60),
+    live("overlay", "tests/integration/overlay"),
+    Step("overlay-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/two-datacenters/fabric.yml")),
     Step("vms", ("python", "scripts/twin.py", "up", "--fabric", "examples/routed-vms/fabric.yml"), 60),
     live("guests", "tests/integration/guests/test_migration.py", "tests/integration/guests/test_bridge.py"),
     Step("vms-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/routed-vms/fabric.yml")),
@@ -94,8 +97,25 @@ ACCEPT_PARALLEL = {
         for release in ("trixie", "bookworm")
     )
 }
+EVPN = (
+    "examples/two-datacenters/fabric.yml",
+    "examples/two-datacenters/with-default-route.fabric.yml",
+    "examples/proxmox-evpn/fabric.yml",
+)
 ACCEPT = {
     "wireguard": (live("wireguard", "tests/integration/wireguard", FABRIC_ACCEPT="1"),),
+    "evpn": (
+        live("vxlan", "tests/integration/vxlan", FABRIC_ACCEPT="1"),
+        *(
+            step
+            for number, file in enumerate(EVPN, start=1)
+            for step in (
+                Step(f"overlay-{number}-up", ("python", "scripts/twin.py", "up", "--fabric", file), 60),
+                live(f"overlay-{number}", "tests/integration/overlay", FABRIC_ACCEPT="1", FABRIC_TWIN_FILE=file),
+                Step(f"overlay-{number}-down", ("python", "scripts/twin.py", "down", "--fabric", file)),
+            )
+        ),
+    ),
     "spine": (
         live("underlay", "tests/integration/underlay", FABRIC_ACCEPT="1"),
         live("twin", "tests/integration/twin", FABRIC_ACCEPT="1"),
@@ -103,7 +123,6 @@ ACCEPT = {
         live("fabric", "tests/integration/fabric", FABRIC_ACCEPT="1"),
         Step("demo-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/spine-leaf/fabric.yml")),
     ),
-    "evpn": (live("vxlan", "tests/integration/vxlan", FABRIC_ACCEPT="1"),),
     "guests": (
         live("host-routes", "tests/integration/host_route", FABRIC_ACCEPT="1"),
         live("agent", "tests/integration/agent", FABRIC_ACCEPT="1"),

@@ -39,6 +39,7 @@ from _twin._names import TwinError, container_name  # noqa: E402
 from _twin._podman import Podman, enter  # noqa: E402
 
 TAIL_LINES = 40
+NO_ID = 1 << 24  # servers, which are no nodes of the routing, come last
 
 
 class StepError(Exception):
@@ -290,7 +291,7 @@ def compare_directories(before: Path, after: Path) -> list[str]:
 def look(nodes: dict[str, dict[str, Any]]) -> list[list[str]]:
     """A row for each node: what it is, and how many of its BGP sessions are up."""
     rows = [["node", "platform", "loopback", "BGP sessions"]]
-    for name, node in sorted(nodes.items(), key=lambda item: item[1]["id"]):
+    for name, node in sorted(nodes.items(), key=lambda item: item[1].get("id", NO_ID)):
         pid = _state.read_pid(container_name(node["fabric"], node["name"]))
         up_sessions = "not running"
         if pid is not None:
@@ -334,7 +335,7 @@ def summary(
     else:
         say(f"NOT GOOD: see the step that failed above, and {run.log.relative_to(ROOT)}")
     if stands:
-        first = min(nodes, key=lambda name: int(nodes[name]["id"]))
+        first = min(nodes, key=lambda name: int(nodes[name].get("id", NO_ID)))
         say(f"It stands. Look inside:  make shell NODE={first}    (then, say, `vtysh -c 'show bgp summary'`)")
         say(f"Take it away:            make twin-down FABRIC={fabric_file}")
 

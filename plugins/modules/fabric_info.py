@@ -24,6 +24,7 @@ options:
       - What to read. Each subset is one key of RV(fabric).
       - V(bgp) are the neighbors with their state, negotiated families and reset counters; V(bfd) the BFD peers; V(rib)
         the prefixes that BGP gave to zebra; V(advertised) the prefixes sent to each of O(advertised_to).
+      - V(evpn) are the VNIs that zebra knows; V(vxlan) the kernel's VXLAN devices and the VTEPs that they flood to.
       - V(links), V(addresses), V(routes) (all tables), V(rules), V(neighbours) and V(nft) are the kernel's.
       - V(sysctl), V(files) and V(pings) read what their options list.
       - V(guests) is what a node knows of its routed guests. That is the agent's own words, the bridge, routes,
@@ -37,6 +38,7 @@ options:
       - advertised
       - bfd
       - bgp
+      - evpn
       - files
       - frr_running_config
       - guests
@@ -49,6 +51,7 @@ options:
       - rules
       - snapshot
       - sysctl
+      - vxlan
     default: [bgp, bfd, links, addresses]
   advertised_to:
     description: The neighbors whose advertised prefixes are read, as FRR names them (an address or an interface).
@@ -213,6 +216,16 @@ fabric:
       description: FRR's running configuration, with secrets masked.
       type: str
       returned: with subset V(frr_running_config)
+    evpn:
+      description: The Layer 2 VNIs that zebra knows.
+      type: dict
+      returned: with subset V(evpn)
+      sample: {vnis: [100, 202]}
+    vxlan:
+      description: VXLAN devices with VNI, own address, bridge, and where each VNI floods to.
+      type: dict
+      returned: with subset V(vxlan)
+      sample: {vxlan202: {vni: 202, local: 10.255.254.5, bridge: vmbr202, flood: {"202": [10.255.254.6]}}}
     pings:
       description: Each ping with what was sent, received, the round-trip time in ms and the error in words.
       type: list
@@ -245,6 +258,7 @@ SUBSETS = (
     "advertised",
     "bfd",
     "bgp",
+    "evpn",
     "files",
     "frr_running_config",
     "guests",
@@ -257,6 +271,7 @@ SUBSETS = (
     "rules",
     "snapshot",
     "sysctl",
+    "vxlan",
 )
 
 

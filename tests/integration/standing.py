@@ -59,6 +59,9 @@ class Fabric:
             for host, values in listing["_meta"]["hostvars"].items()
             if "fabric_node" in values
         }
+        self.links: list[dict[str, Any]] = next(
+            values["fabric_links"] for values in listing["_meta"]["hostvars"].values() if "fabric_links" in values
+        )
         self.containers = {
             host: values.get("ansible_host", host) for host, values in listing["_meta"]["hostvars"].items()
         }
@@ -127,6 +130,15 @@ class Fabric:
     def loopback(self, node: str, family: int) -> str:
         """A node's loopback address, without its length."""
         return str(self.nodes[node]["loopback"][f"ipv{family}"]).partition("/")[0]
+
+    def red(self, node: str, wait_s: int) -> set[str]:
+        """The checks of role verify that fail on a node."""
+        done = self.play("verify", "--limit", f"localhost,{node}", "-e", f"verify_wait_s={wait_s}")
+        if done.status == 0:
+            return set()
+        report = re.search(rf'"msg": "{node}: \d+ of \d+ checks failed(.*?)"\n', done.output)
+        assert report, done.output[-3000:]
+        return set(re.findall(r"\\n  ([a-z_]+) ", report[1]))
 
     def verify(self) -> Play:
         """The checks on live state, which have to pass."""

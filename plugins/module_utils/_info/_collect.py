@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable
 
-from ansible_collections.routed.fabric.plugins.module_utils._info import _frr, _guests, _ping, _stable
+from ansible_collections.routed.fabric.plugins.module_utils._info import _frr, _guests, _ping, _stable, _vxlan
 from ansible_collections.routed.fabric.plugins.module_utils._ip import _sysctl
 from ansible_collections.routed.fabric.plugins.module_utils._ip._transport import Ip, IpError, Sysctl
 
@@ -24,7 +24,11 @@ OWNED_FILES = (
     "/etc/frr/vtysh.conf",
     "/etc/network/interfaces",
     "/etc/network/interfaces.d/routed-fabric",
-    "/etc/systemd/network/10-routed-fabric-*",
+    "/etc/network/interfaces.d/routed-fabric-vxlan",
+    "/etc/network/routed-fabric-vxlan.vlans",
+    "/etc/routed-fabric/*",
+    "/etc/systemd/network/1?-routed-fabric-*",
+    "/etc/systemd/system/fabric-gateway.service",
     "/etc/systemd/networkd.conf.d/10-routed-fabric.conf",
     "/etc/sysctl.d/90-routed-fabric.conf",
     "/etc/sysctl.d/91-routed-fabric-guests.conf",
@@ -60,6 +64,8 @@ class Collector:
             commands.append(_frr.BGP_NEIGHBORS)
         if "bfd" in wanted:
             commands.append(_frr.BFD_PEERS)
+        if "evpn" in wanted:
+            commands.append(_frr.EVPN_VNIS)
         if "rib" in wanted:
             commands += _frr.RIB.values()
         if "advertised" in wanted:
@@ -84,6 +90,13 @@ class Collector:
     def _bfd(self) -> dict[str, Any]:
         answer = self._shown[_frr.BFD_PEERS]
         return {"running": answer is not None, "peers": _frr.bfd_peers(answer)}
+
+    def _evpn(self) -> dict[str, Any]:
+        return {"vnis": _frr.vnis(self._shown[_frr.EVPN_VNIS])}
+
+    def _vxlan(self) -> dict[str, dict[str, Any]]:
+        rc, out, _err = self._run(["bridge", "-j", "fdb", "show"])
+        return _vxlan.devices(self._links_and_addresses(), json.loads(out or "[]") if rc == 0 else [])
 
     def _rib(self) -> dict[str, list[str]]:
         return {family: _frr.rib_prefixes(self._shown[command]) for family, command in _frr.RIB.items()}
@@ -171,6 +184,7 @@ class Collector:
             "routes": {family: _stable.routes(dump) for family, dump in routes.items()},
             "rules": self._rules(),
             "neighbours": _stable.neighbours(self._neighbours()),
+            "vxlan": self._vxlan(),
             "nft": self._nft().splitlines(),
             "sysctl": self._sysctl(),
             "files": self._files(),

@@ -16,6 +16,7 @@ Run = Callable[[Sequence[str]], "tuple[int, str, str]"]
 RUNNING_CONFIG = "show running-config"
 BGP_NEIGHBORS = "show bgp vrf all neighbors json"
 BFD_PEERS = "show bfd peers json"
+EVPN_VNIS = "show evpn vni json"
 RIB = {"ipv4": "show ip route bgp json", "ipv6": "show ipv6 route bgp json"}
 
 # FRR's name of an address family in `neighborCapabilities` → ours
@@ -120,6 +121,12 @@ def neighbors(answer: dict[str, Any] | None) -> list[dict[str, Any]]:
                 }
             )
     return found
+
+
+def vnis(answer: dict[str, Any] | None) -> list[int]:
+    """The Layer 2 VNIs that zebra knows."""
+    entries = (answer or {}).values()
+    return sorted(entry["vni"] for entry in entries if isinstance(entry, dict) and entry.get("type") == "L2")
 
 
 def bfd_peers(answer: list[dict[str, Any]] | None) -> list[dict[str, Any]]:

@@ -73,6 +73,12 @@ def same_network(a: str, b: str) -> bool:
     return bool(netaddr.IPNetwork(a).cidr == netaddr.IPNetwork(b).cidr)
 
 
+def network_of(value: str) -> tuple[str, str]:
+    """The network of an interface address, and an address in it that a host may have, both with their length."""
+    network = _netaddr().IPNetwork(value).cidr
+    return str(network), f"{network[1 if network.size > 1 else 0]}/{network.prefixlen}"
+
+
 @lru_cache(maxsize=65536)  # asked for every pair of node and pool, again for every node
 def contains(outer: str, inner: str) -> bool:
     """Whether prefix *inner* (or address) lies inside of prefix *outer*."""

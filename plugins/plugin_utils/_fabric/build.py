@@ -15,11 +15,15 @@ from typing import Any
 
 from . import addressing
 from .errors import Path, Problems
+from .gateways import check_uplinks, read_gateway
 from .guests import read_guests
 from .links import read_links
 from .model import Bfd, Fabric, Node, Pools, Underlay
 from .numbers import BFD_DEFAULT, BFD_TWIN, MTU_DEFAULT, RESERVED_ASNS
+from .overlay import read_overlay
 from .proxmox import read_proxmox
+from .segments import announced_by, read_segments
+from .servers import check_servers, is_attached, read_servers
 from .upstreams import read_rules, read_upstreams
 
 # After these nobody knows where a link would have gone.
@@ -31,9 +35,18 @@ def build(data: dict[str, Any], problems: Problems) -> Fabric:
     """The model of a validated file; mistakes between fields go to *problems*."""
     pools = _read_pools(data.get("pools") or {})
     underlay = _read_underlay(data.get("underlay") or {}, problems)
-    raw_nodes: dict[str, Any] = {name: node or {} for name, node in (data.get("nodes") or {}).items()}
+    everything: dict[str, Any] = {name: node or {} for name, node in (data.get("nodes") or {}).items()}
+    raw_servers = {
+        name: node
+        for name, node in everything.items()
+        if is_attached(node) or problems.codes(("nodes", name, "attached"))
+    }
+    raw_nodes = {name: node for name, node in everything.items() if name not in raw_servers}
+    _check_names(everything, problems)
     nodes = _read_nodes(raw_nodes, pools, problems)
-    _check_sites(data, raw_nodes, problems)
+    _check_sites(data, everything, problems)
+    check_servers(raw_servers, data, problems)
+    data = {**data, "nodes": raw_nodes}
     fabric = Fabric(
         name=data.get("name", ""),
         domain=data.get("domain"),
@@ -49,6 +62,12 @@ def build(data: dict[str, Any], problems: Problems) -> Fabric:
     upstreams = read_upstreams(data.get("upstreams") or {}, fabric, links, problems)
     _check_isolated(nodes, raw_nodes, links, problems)
     fabric = replace(fabric, links=links, upstreams=upstreams)
+    overlay = read_overlay(data, fabric, problems)
+    segments = read_segments(data, fabric, overlay, problems)
+    servers, segments = read_servers(raw_servers, segments, fabric, problems)
+    nodes = {name: replace(node, announced=announced_by(node, segments)) for name, node in nodes.items()}
+    fabric = replace(fabric, nodes=nodes, overlay=overlay, segments=segments, servers=servers)
+    check_uplinks(fabric, problems)
     fabric = replace(fabric, proxmox=read_proxmox(data.get("proxmox") or {}, fabric, problems))
     return replace(fabric, guests=read_guests(data, fabric, problems))
 
@@ -164,16 +183,21 @@ class _Allocator:
         self.problems.add("id_outside_pool", (*path, "id"), id=number, pool=pool, range=text, last=last)
 
 
-def _read_nodes(raw_nodes: dict[str, Any], pools: Pools, problems: Problems) -> dict[str, Node]:
-    allocator = _Allocator(raw_nodes, pools, problems)
-    nodes: dict[str, Node] = {}
+def _check_names(raw_nodes: dict[str, Any], problems: Problems) -> None:
     lower: dict[str, str] = {}
-    for name, raw in raw_nodes.items():
+    for name in raw_nodes:
         path: Path = ("nodes", name)
         if name.lower() in _RESERVED_NAMES:
             problems.add("name_reserved", path, name=name)
         if lower.setdefault(name.lower(), name) != name:
             problems.add("name_case", path, other=lower[name.lower()])
+
+
+def _read_nodes(raw_nodes: dict[str, Any], pools: Pools, problems: Problems) -> dict[str, Node]:
+    allocator = _Allocator(raw_nodes, pools, problems)
+    nodes: dict[str, Node] = {}
+    for name, raw in raw_nodes.items():
+        path: Path = ("nodes", name)
         number = allocator.id(name, raw)
         loopbacks = {}
         for family, key in (("ipv4", "loopback4"), ("ipv6", "loopback6")):
@@ -201,6 +225,7 @@ def _read_nodes(raw_nodes: dict[str, Any], pools: Pools, problems: Problems) -> 
             allowas_in=int(raw.get("allowas_in", 0)),
             frr_lines=tuple(line for line in (raw.get("override") or {}).get("frr_lines") or [] if line),
             sysctl={k: str(v) for k, v in ((raw.get("override") or {}).get("sysctl") or {}).items()},
+            gateway=read_gateway(name, raw, problems),
         )
         nodes[name] = node
         _check_node(node, raw, path, problems)

@@ -38,6 +38,7 @@ RULES: dict[str, tuple[str, str]] = {
     "too_small": ("{value} is less than {limit}", "Use a number from {limit} on"),
     "too_large": ("{value} is more than {limit}", "Use a number up to {limit}"),
     "empty": ("is empty", "{hint}"),
+    "too_many": ("has {count} entries, more than {limit}", "Leave at most {limit}"),
     "repeated": ("an entry stands there twice", "Remove one of the two"),
     "bad_value": ("{sentence}", "{hint}"),
     # identity
@@ -152,6 +153,126 @@ RULES: dict[str, tuple[str, str]] = {
     "upstream_multihop_unnumbered": (
         "an unnumbered session cannot take several hops",
         "Add 'neighbor', or remove 'multihop'",
+    ),
+    # segments and the overlay
+    "segment_no_vtep": (
+        "there are segments, but no node has the function vtep",
+        "Add vtep to the functions of their members",
+    ),
+    "segment_vni_twice": (
+        "VNI {vni} is the VNI of segments.{other} as well",
+        "Use another number: it names one segment",
+    ),
+    "segment_bridge_twice": (
+        "bridge '{bridge}' belongs to segments.{other} on node '{node}' as well",
+        "Give each segment a bridge of its own, or use 'overlay: {{form: single}}'",
+    ),
+    "segment_bridge_taken": (
+        "'{bridge}' cannot be a bridge on node '{node}': {other} uses an interface of that name",
+        "Name the bridge otherwise",
+    ),
+    "segment_form": ("'{key}' has no meaning in the form {form}", "Remove it"),
+    "segment_vlan_missing": (
+        "VNI {vni} is no VLAN, and the segment has none",
+        "Add 'vlan', a number from 1 to 4094 that is free on the bridge",
+    ),
+    "segment_vlan_twice": (
+        "VLAN {vlan} is the VLAN of segments.{other} as well",
+        "Use another VLAN for one of the two",
+    ),
+    "segment_too_many": (
+        "{count} segments are more than the 4094 VLANs of one bridge",
+        "Use 'form: per_vni', or make it several fabrics",
+    ),
+    "segment_mtu": (
+        "MTU {mtu} does not fit: with {overhead} bytes of VXLAN it needs {needed}, and {where} has {there}",
+        "Set underlay.mtu (or that link's mtu) to at least {needed}, or the segment's mtu to at most {most}",
+    ),
+    "segment_unknown_node": ("no node '{node}'", "Use one of {known}"),
+    "segment_not_vtep": ("node '{node}' is not a VTEP", "Add vtep to its functions, or remove it here"),
+    "segment_gateway_and_addresses": (
+        "member '{node}' has an address of its own beside the segment's gateway, and the two would share a MAC address",
+        "Leave the member's address or the gateway out",
+    ),
+    "segment_address_network": (
+        "{address} is the network's own address, not one of a host in it",
+        "Use a host's address of that network, for example {example}",
+    ),
+    "segment_address_elsewhere": (
+        "{address} is not in {network}, the network of {other}",
+        "Use an address of that network; another network is another segment",
+    ),
+    "segment_address_twice": ("{address} is an address of {other} as well", "Give each an address of its own"),
+    "segment_port_taken": ("interface '{port}' of node '{node}' is used by {other} as well", "Use another interface"),
+    "overlay_ipv6": (
+        "'{key}: {value}' needs EVPN, and FRR 8.4 and 10.3 know no IPv6 VTEPs: they flood and learn",
+        "Remove it, or use 'local: ipv4', for which links need no IPv4 addresses",
+    ),
+    "overlay_no_loopback": (
+        "node '{node}' has no {family} loopback, which is its address for {what}",
+        "Add pools.{pool}, or pin {pool}; links need no addresses for that",
+    ),
+    "overlay_no_reflectors": (
+        "no node has the function route_reflector",
+        "Add it to the functions of two nodes, or use 'sessions: underlay'",
+    ),
+    "overlay_reflectors_unused": (
+        "EVPN goes over the underlay's sessions, which need no reflectors",
+        "Remove it, or use 'sessions: reflectors'",
+    ),
+    "overlay_reflectors_asn": (
+        "AS {asn} is not the AS of reflector '{other}', which is {other_asn}",
+        "Give all reflectors one AS number: they are one system",
+    ),
+    "overlay_reflector_is_vtep": (
+        "the node is a route reflector and a VTEP",
+        "Leave one of the two: a reflector is lost with the VTEP that it stands on",
+    ),
+    "overlay_listen_family": ("{prefix} is not IPv4, as the VTEPs' addresses are", "Use the prefix of their loopbacks"),
+    "overlay_listen_outside": (
+        "no prefix here holds {address}, the address of VTEP '{node}'",
+        "Add its prefix, or leave 'listen' out",
+    ),
+    "overlay_listen_two_ases": (
+        "VTEPs '{node}' (AS {asn}) and '{other}' (AS {other_asn}) need two kinds of sessions, and a prefix gives one",
+        "Leave 'listen' out, or give all VTEPs the reflectors' AS {reflectors}, or none of them",
+    ),
+    "overlay_listen_limit": ("{limit} is less than the {count} VTEPs of this file", "Use a number from {count} on"),
+    "overlay_listen_limit_alone": ("without 'listen' there is nothing to limit", "Add 'listen', or remove 'limit'"),
+    "overlay_unheard": (
+        "'{node}' does not hear the loopback of '{other}', which its EVPN session needs{default}",
+        "Set 'allowas_in: true' on both if they share an AS number; or add a link",
+    ),
+    # border gateways
+    "gateway_function": ("the node is no border_gateway", "Add border_gateway to its functions, or remove this"),
+    "gateway_originate": (
+        "the default route would be announced always, and only while the uplink has one",
+        "Remove 'default_originate': a gateway announces it by itself",
+    ),
+    "gateway_uplink_taken": (
+        "interface '{interface}' is used by {other} as well",
+        "Name the interface that leads out of the fabric",
+    ),
+    "gateway_next_hop_family": ("there are two next hops of one family", "Leave one {family} address"),
+    "gateway_next_hop_elsewhere": (
+        "{next_hop} is in none of the networks of the uplink's addresses",
+        "Use the address of the router in that network, or add an address",
+    ),
+    "gateway_next_hop_own": ("{next_hop} is an address of the uplink itself", "Use the address of the router outside"),
+    # attached servers
+    "attached_function": (
+        "the node is attached to a segment, but its functions are {functions}",
+        "Use 'functions: [server]'",
+    ),
+    "attached_key": ("'{key}' has no meaning for a server that is attached to a segment", "Remove it"),
+    "attached_unknown_segment": ("no segment '{segment}'", "Use one of {known}, or add it to segments"),
+    "attached_not_member": (
+        "node '{node}' has no segment '{segment}'",
+        "Use an interface of one of its members ({known}), or add the node to them",
+    ),
+    "attached_link": (
+        "node '{node}' is attached to a segment and has no other links",
+        "Name another node, or make it a server with BGP: give it an id and take 'attached' away",
     ),
     # guests
     "guest_no_prefixes": (

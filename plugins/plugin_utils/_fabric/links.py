@@ -62,7 +62,7 @@ def _ends_exist(fabric: Fabric, ends: list[tuple[End, Path]], problems: Problems
     for end, path in ends:
         if end.node not in fabric.nodes:
             complete = False
-            if not problems.touches(("nodes", end.node)):
+            if not problems.touches(("nodes", end.node)) and not problems.at(path):
                 problems.add("link_unknown_node", path, node=end.node, known=", ".join(sorted(fabric.nodes)))
     return complete
 

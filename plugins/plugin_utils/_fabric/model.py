@@ -11,6 +11,7 @@ from typing import Literal
 
 from .addressing import FAMILIES, PrefixRule
 from .errors import Path
+from .overlay_model import Gateway, Overlay, Segment, Server
 
 LinkKind = Literal["unnumbered", "numbered", "peer"]
 
@@ -59,6 +60,9 @@ class Node:
     """0: a path with the own AS is refused."""
     frr_lines: tuple[str, ...]
     sysctl: dict[str, str]
+    gateway: Gateway | None = None
+    announced: tuple[str, ...] = ()
+    """Prefixes that it announces beside its loopbacks: networks of segments whose gateway it is."""
 
     @property
     def is_router(self) -> bool:
@@ -149,6 +153,10 @@ class Fabric:
     links: tuple[Link, ...]
     upstreams: tuple[Upstream, ...]
     guest_prefixes: tuple[str, ...]
+    overlay: Overlay = field(default_factory=Overlay)
+    segments: tuple[Segment, ...] = ()
+    servers: dict[str, Server] = field(default_factory=dict)
+    """Machines that are attached to segments; they are not among the nodes, which route."""
     guests: tuple[Guest, ...] = ()
     guest_sources: tuple[str, ...] = ("fabric",)
     proxmox: Proxmox = field(default_factory=Proxmox)

@@ -50,6 +50,13 @@ GUEST_TIMING = {
 }
 GUESTS_FILE = "/etc/pve/fabric/guests.json"  # in Proxmox' cluster file system: written once a cluster
 
+VXLAN_PORT = 4789
+VLAN_MAXIMUM = 4094
+# The MAC address of a segment's gateway is this with the VNI in its last three octets: the same on every member.
+GATEWAY_MAC_PREFIX = 0x02FB00000000
+# What a reflector's VTEPs and routers between them may be hops away.
+REFLECTOR_HOPS = 255
+
 FIREWALL_MARKS = {"fabric-tunnel": 0x0FAB}
 NFT_TABLES = {"guests": "fabric_guests", "gateway": "fabric_gateway"}
 
@@ -64,6 +71,9 @@ BFD_TWIN = (1000, 3)  # all nodes of a twin share two cores
 # the two neither begins again after a restart (seen with 10.3 and 8.4), so such sessions go without BFD.
 BFD_WAITS_FOR_BGP = ("bookworm",)
 BFD_BEFORE_BGP = ("trixie",)
+# FRR 10.3 loses the BFD session of an unnumbered neighbor on an interface with a point-to-point IPv4 address when the
+# neighbor restarts, and then keeps BGP idle for ever (seen every time; 8.4 does not, and without BFD 10.3 neither).
+BFD_LOST_BESIDE_PEER_ADDRESS = ("trixie",)
 # FRR 8.4 keeps a group of next hops for 180 s after its last use and takes it up again without telling the kernel,
 # which has dropped the member whose link was down meanwhile: the route stays on one uplink. FRR 10.3 installs it anew.
 RELEASE_LINES = {"bookworm": ("zebra nexthop-group keep 1",)}
@@ -81,3 +91,10 @@ NEIGHBOUR_LIMITS = {"gc_thresh1": 4096, "gc_thresh2": 16384, "gc_thresh3": 32768
 
 # Nodes never have these: reserved by IANA or of special meaning (RFC 7607, 6793, 7300).
 RESERVED_ASNS = (0, 23456, 65535, 4294967295)
+
+# An address that has moved is announced at these times after it did: the first ones make the gap short, the later ones
+# are for ports that were not up yet (a single announcement was seen to be lost 0.4 ms before the port came up).
+ANNOUNCE_AT_MS = (0, 20, 50, 100, 200, 500, 1000, 2000)
+
+# In the twin, what border gateways lead to.
+TWIN_WORLD = {"ipv4": "198.51.100.1", "ipv6": "2001:db8:ffff::1"}

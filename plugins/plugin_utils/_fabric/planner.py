@@ -14,9 +14,10 @@ from .build import build
 from .errors import FabricError, Path, Problems
 from .model import Fabric, Node
 from .numbers import NAME_PREFIX
+from .overlay import check_heard
+from .plan import gateway, outside, overlay, policy, servers
 from .plan import groups as plan_groups
 from .plan import guests as plan_guests
-from .plan import policy
 from .plan.bgp import frr_config, uses_bfd
 from .plan.propagation import Reach, simulate
 from .plan.proxmox import proxmox
@@ -72,12 +73,19 @@ def plan(data: Any, twin: bool = False, duplicates: Iterable[Path] = ()) -> Plan
     return Plan(
         name=fabric.name,
         nodes={
-            n.name: _fabric_node(fabric, n, live[n.name], reach, declared=declared.nodes[n.name], twin=twin)
-            for n in fabric.nodes.values()
+            **{
+                n.name: _fabric_node(fabric, n, live[n.name], reach, declared=declared.nodes[n.name], twin=twin)
+                for n in fabric.nodes.values()
+            },
+            **{server.name: servers.fabric_node(fabric, server) for server in fabric.servers.values()},
+            **(outside.fabric_nodes(fabric) if twin else {}),
         },
-        groups=plan_groups.groups(fabric),
-        links=twin_links(fabric),
-        containers={name: container_name(fabric.name, name) for name in fabric.nodes},
+        groups={**plan_groups.groups(fabric), **(outside.groups(fabric) if twin else {})},
+        links=[*twin_links(fabric), *servers.twin_links(fabric), *(outside.twin_links(fabric) if twin else [])],
+        containers={
+            name: container_name(fabric.name, name)
+            for name in [*fabric.nodes, *fabric.servers, *(outside.names(fabric) if twin else [])]
+        },
         guests={guest.name: plan_guests.described(guest) for guest in fabric.guests},
     )
 
@@ -94,6 +102,8 @@ def _read(data: Any, duplicates: Iterable[Path] = ()) -> tuple[Fabric, dict[str,
     live = sessions(fabric)
     reach = simulate(fabric, live)
     _check_unheard(fabric, reach, problems)
+    if not len(problems) and fabric.overlay.local in reach.loopbacks:
+        check_heard(fabric, reach.loopbacks[fabric.overlay.local], reach.defaults[fabric.overlay.local], problems)
     if len(problems):
         raise FabricError(list(problems))
     return fabric, live, reach
@@ -155,6 +165,8 @@ def _fabric_node(
             "name_prefix": NAME_PREFIX,
             "config": frr_config(fabric, node, live),
         },
+        "overlay": overlay.overlay(fabric, node, finished_underlay["interfaces"]),
+        "gateway": gateway.gateway(node),
         "guests": plan_guests.guests(fabric, node),
         "proxmox": proxmox(fabric, node, finished_underlay["interfaces"]),
         "verify": verify(fabric, node, live, reach, twin),

@@ -13,7 +13,10 @@ from typing import Any
 FOLDER = Path(__file__).parent / "schema"
 
 # In the order of the reference page.
-TOPICS = ("fabric", "pools", "underlay", "sites", "nodes", "links", "upstreams", "guests", "proxmox", "inventory")
+TOPICS = (
+    *("fabric", "pools", "underlay", "sites", "nodes", "links", "upstreams"),
+    *("guests", "segments", "overlay", "proxmox", "inventory"),
+)
 
 
 def read_fragments() -> dict[str, dict[str, Any]]:

@@ -29,7 +29,7 @@ _TYPES = {
 }
 
 # Written in the design, built later: a clear word instead of "unknown key".
-_LATER = ("segments", "overlay", "tunnels", "ceph")
+_LATER = ("tunnels", "ceph")
 
 
 def plain(value: Any, path: Path, problems: Problems) -> Any:
@@ -216,6 +216,8 @@ def _report(error: Any, path: Path, problems: Problems) -> None:
         problems.add("too_large", path, value=value, limit=limit)
     elif error.validator in ("minItems", "minProperties"):
         problems.add("empty", path, hint=_example(schema))
+    elif error.validator == "maxProperties":
+        problems.add("too_many", path, count=len(value), limit=limit)
     elif error.validator == "uniqueItems":
         problems.add("repeated", path)
     elif error.validator == "format":

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.routed.fabric.plugins.plugin_utils._verify import guests, routing, underlay
+from ansible_collections.routed.fabric.plugins.plugin_utils._verify import guests, overlay, routing, underlay
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify.result import FAILED, SKIPPED, Result
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify.state import Live, Plan, family_of
 
@@ -21,6 +21,13 @@ GUEST_CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
     guests.guest_firewall_loaded,
     guests.guest_reachable,
     guests.guest_announced_once,
+)
+# These say nothing on a node without segments and without address translation.
+OVERLAY_CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
+    overlay.segment_as_planned,
+    overlay.vni_known,
+    overlay.remote_vteps,
+    overlay.nat_loaded,
 )
 CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
     underlay.link_as_planned,
@@ -33,6 +40,7 @@ CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
     routing.advertised_exactly,
     routing.no_ra_route,
     routing.no_foreign_prefix,
+    *OVERLAY_CHECKS,
     *GUEST_CHECKS,
 )
 
@@ -47,8 +55,11 @@ def questions(node: Mapping[str, Any], ping_deadline_s: float = 2.0) -> dict[str
             ping = {"address": target["address"], "interface": uplink}
             pings.append({**ping, "source": source} if source else ping)
     subsets = ["bgp", "rib", "advertised", "links", "addresses", "routes", "sysctl", "pings"]
+    subsets += ["evpn", "vxlan"] if plan.segments else []
+    subsets += ["nft"] if plan.verify.get("nat") else []
+    subsets += ["guests"] if plan.guests else []
     return {
-        "gather_subset": [*subsets, "guests"] if plan.guests else subsets,
+        "gather_subset": subsets,
         "advertised_to": [item["neighbor"] for item in plan.verify.get("advertised", [])],
         "sysctl": sorted(plan.sysctl),
         "pings": pings,

@@ -69,6 +69,10 @@ class Plan:
     def sessions(self) -> list[dict[str, Any]]:
         return list(self.verify.get("sessions", []))
 
+    @property
+    def segments(self) -> list[dict[str, Any]]:
+        return list(self.verify.get("segments", []))
+
     def loopback(self, family: str) -> str:
         """The node's own address of a family without length; empty where it has none."""
         text = str(self.node.get("loopback", {}).get(family) or "")
@@ -118,6 +122,21 @@ class Live:
     def sysctl(self) -> Mapping[str, str | None]:
         found: Mapping[str, str | None] = self._info["sysctl"]
         return found
+
+    @property
+    def vxlan(self) -> Mapping[str, dict[str, Any]]:
+        found: Mapping[str, dict[str, Any]] = self._info["vxlan"]
+        return found
+
+    @property
+    def vnis(self) -> list[int]:
+        """Those that zebra knows."""
+        found: list[int] = self._info["evpn"]["vnis"]
+        return found
+
+    @property
+    def nft(self) -> str:
+        return str(self._info["nft"])
 
     @property
     def guests(self) -> Mapping[str, Any]:

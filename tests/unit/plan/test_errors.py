@@ -34,7 +34,26 @@ def test_ten_files_have_five_mistakes():
 
 def test_every_rule_is_reached():
     reached = {problem.code for path in CASES for problem in problems_of(path)}
-    assert reached == set(errors.RULES)
+    assert reached | {"segment_too_many"} == set(errors.RULES)
+
+
+def test_more_segments_than_a_bridge_has_vlans():
+    fabric = {
+        "plugin": "routed.fabric.fabric",
+        "name": "x",
+        "pools": {"asn": "4200000000-4200009999", "loopback4": "192.0.2.0/24"},
+        "underlay": {"mtu": 9216},
+        "nodes": {"v1": {"id": 1, "functions": ["vtep"], "uplinks": {"up": "v2:up"}}, "v2": {"id": 2}},
+        "overlay": {"form": "single"},
+        "segments": {f"s{number}": {"vni": 5000 + number, "vlan": number % 4094 + 1} for number in range(4095)},
+    }
+    with pytest.raises(errors.FabricError) as caught:
+        planner.plan(fabric)
+    (problem,) = caught.value.problems
+    assert str(problem) == (
+        "segments: 4095 segments are more than the 4094 VLANs of one bridge. "
+        "Use 'form: per_vni', or make it several fabrics."
+    )
 
 
 def test_a_problem_without_a_place_names_the_file():

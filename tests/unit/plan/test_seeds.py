@@ -92,17 +92,23 @@ def test_two_datacenters_hear_each_other_inside_and_between_the_sites():
     for name in everybody:
         assert reached(result, name) == everybody - {name}, name
     groups = {g["name"]: g for g in instance(result, "dc01r01")["peer_groups"]}
-    assert groups["fabric-routers-internal"]["remote_as"] == 65001
-    assert groups["fabric-routers"]["remote_as"] == "external"
-    assert groups["fabric-hosts-internal"]["remote_as"] == 65001
+    assert groups["fabric-routers-internal-nobfd"]["remote_as"] == 65001
+    assert groups["fabric-routers-nobfd"]["remote_as"] == "external"
+    assert groups["fabric-hosts-internal-nobfd"]["remote_as"] == 65001
     family = instance(result, "dc01r01")["address_families"][0]
     clients = [n["neighbor"] for n in family["neighbors"] if n.get("route_reflector_client")]
-    assert clients == ["fabric-hosts-internal"]
+    assert clients == ["fabric-hosts-internal-nobfd"]
+    # the reflectors are in another AS than the VTEPs
+    vtep = {g["name"]: g for g in instance(result, "dc02s01")["peer_groups"]}["fabric-reflectors-external"]
+    assert (vtep["remote_as"], vtep["ebgp_multihop"], vtep["update_source"]) == ("external", 255, "10.0.3.1")
+    assert instance(result, "dc01rr01")["cluster_id"] == "10.0.1.129"
     assert result.nodes["dc01r01"]["underlay"]["interfaces"][0]["addresses"] == [
         {"address": "10.0.1.128/32", "peer": "10.0.128.128/32"}
     ]
     gateway = next(
-        n for n in instance(result, "dc01gw01")["address_families"][0]["neighbors"] if n["neighbor"] == "fabric-uplink"
+        n
+        for n in instance(result, "dc01gw01")["address_families"][0]["neighbors"]
+        if n["neighbor"] == "fabric-uplink-nobfd"
     )
     assert gateway["default_originate"] is True
 

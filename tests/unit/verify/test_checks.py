@@ -42,6 +42,19 @@ NODE: dict[str, Any] = {
             {"neighbor": "up1", "ipv4": ["10.255.0.11/32"]},
         ],
         "accepted": {"ipv4": ["10.255.0.0/24", "0.0.0.0/0"], "ipv6": ["2001:db8::/64", "::/0"]},
+        "segments": [
+            {
+                "name": "lan",
+                "vni": 100,
+                "device": "vxlan100",
+                "bridge": "lan100",
+                "mtu": 1500,
+                "ports": ["eth2"],
+                "remotes": ["10.255.0.12", "10.255.0.13"],
+                "evpn": True,
+            }
+        ],
+        "nat": {"table": "fabric_gateway", "uplink": "eth9"},
     },
 }
 
@@ -77,7 +90,20 @@ INFO: dict[str, Any] = {
         {"name": "lo", "mtu": 65536, "flags": ["LOOPBACK", "LOWER_UP", "UP"]},
         {"name": "up0", "mtu": 9216, "flags": ["BROADCAST", "LOWER_UP", "MULTICAST", "UP"]},
         {"name": "up1", "mtu": 9216, "flags": ["BROADCAST", "LOWER_UP", "MULTICAST", "UP"]},
+        {"name": "lan100", "mtu": 1500, "flags": ["BROADCAST", "LOWER_UP", "UP"], "master": ""},
+        {"name": "vxlan100", "mtu": 1500, "flags": ["BROADCAST", "LOWER_UP", "UP"], "master": "lan100"},
+        {"name": "eth2", "mtu": 1500, "flags": ["BROADCAST", "LOWER_UP", "UP"], "master": "lan100"},
     ],
+    "evpn": {"vnis": [100, 202]},
+    "vxlan": {
+        "vxlan100": {
+            "vni": 100,
+            "local": "10.255.0.11",
+            "bridge": "lan100",
+            "flood": {"100": ["10.255.0.12", "10.255.0.13"]},
+        }
+    },
+    "nft": 'table ip fabric_gateway {\n\tchain postrouting {\n\t\toifname "eth9" masquerade\n\t}\n}\n',
     "addresses": {
         "lo": ["10.255.0.11/32", "127.0.0.1/8", "192.0.2.1/32", "2001:db8::b/128", "::1/128"],
         "up0": ["fe80::1/64"],
@@ -247,6 +273,51 @@ FAULTS: list[tuple[str, Callable[[dict[str, Any]], object], tuple[str, str, str]
         lambda i: i["rib"]["ipv6"].append("2001:db8:ff::/48"),
         ("no_foreign_prefix", "ipv6", "not planned, but in the routing table: 2001:db8:ff::/48"),
     ),
+    (
+        "segment without a VXLAN device",
+        lambda i: i["vxlan"].clear(),
+        ("segment_as_planned", "lan", "there is no VXLAN device vxlan100"),
+    ),
+    (
+        "VXLAN device in another bridge",
+        lambda i: i["vxlan"]["vxlan100"].update(bridge=""),
+        ("segment_as_planned", "lan", "vxlan100 is a port of no bridge, not of lan100"),
+    ),
+    (
+        "bridge that is down",
+        lambda i: i["links"][3].update(flags=["BROADCAST"]),
+        ("segment_as_planned", "lan", "lan100 is not up"),
+    ),
+    (
+        "bridge with a smaller MTU",
+        lambda i: i["links"][3].update(mtu=1450),
+        ("segment_as_planned", "lan", "the MTU of lan100 is 1450, not 1500"),
+    ),
+    (
+        "port that was taken out",
+        lambda i: i["links"][5].update(master=""),
+        ("segment_as_planned", "lan", "eth2 is no port of lan100"),
+    ),
+    (
+        "VNI that zebra does not know",
+        lambda i: i["evpn"].update(vnis=[202]),
+        ("vni_known", "lan", "zebra does not know VNI 100"),
+    ),
+    (
+        "VTEP that is missing",
+        lambda i: i["vxlan"]["vxlan100"]["flood"]["100"].pop(),
+        ("remote_vteps", "lan", "VTEP 10.255.0.13 is missing"),
+    ),
+    (
+        "VTEP that is no member",
+        lambda i: i["vxlan"]["vxlan100"]["flood"]["100"].append("10.255.0.14"),
+        ("remote_vteps", "lan", "VTEP 10.255.0.14 is no member"),
+    ),
+    (
+        "rules that were flushed",
+        lambda i: i.update(nft="table ip filter {\n}\n"),
+        ("nat_loaded", "eth9", "there is no rule for eth9 in table ip fabric_gateway"),
+    ),
 ]
 
 
@@ -278,14 +349,14 @@ def test_questions() -> None:
 
 def test_report_of_a_sound_node_is_one_line() -> None:
     text = checks.report(checks.checks(INFO, NODE), "pve1")
-    assert text.startswith("pve1: all 19 checks passed (2 link_as_planned, 2 addresses_as_planned, ")
+    assert text.startswith("pve1: all 23 checks passed (2 link_as_planned, 2 addresses_as_planned, ")
     assert "\n" not in text
 
 
 def test_report_of_failures_has_their_hints() -> None:
     info = changed(lambda i: i["links"][1].update(mtu=1500))
     assert checks.report(checks.checks(info, NODE), "pve1") == (
-        "pve1: 1 of 19 checks failed\n"
+        "pve1: 1 of 23 checks failed\n"
         "  link_as_planned up0: its MTU is 1500, not 9216\n"
         "    run role underlay again; if it comes back, something else on the node sets it"
     )

@@ -21,7 +21,7 @@ from ..numbers import (
     RA_INTERVAL_MS,
     RELEASE_LINES,
 )
-from . import evpn, guests, policy
+from . import evpn, gateway, guests, policy, reflectors
 from .sessions import Session
 
 _LOCAL = NAME_PREFIX + "local"  # as-path list: routes that begin here
@@ -41,11 +41,11 @@ def frr_config(fabric: Fabric, node: Node, sessions: list[Session]) -> dict[str,
             for family in fabric.families
             if family in node.loopbacks
         ],
-        "prefix_lists": policies.prefix_lists,
+        "prefix_lists": policies.prefix_lists + gateway.prefix_lists(fabric, node),
         "as_path_lists": [
             {"name": _LOCAL, "entries": [{"sequence": 10, "action": "permit", "regex": "^$"}]},
             *_owners(fabric, node, sessions),
-            *evpn.as_path_lists(sessions),
+            *evpn.as_path_lists(fabric, node, sessions),
         ],
         "community_lists": [
             {
@@ -54,8 +54,11 @@ def frr_config(fabric: Fabric, node: Node, sessions: list[Session]) -> dict[str,
                 "entries": [{"sequence": 10, "action": "permit", "communities": [COMMUNITY_OUTSIDE]}],
             }
         ],
-        "route_maps": policies.route_maps + evpn.route_maps(node, sessions),
-        "static_routes": [{"prefix": prefix, "blackhole": True} for prefix in _aggregates(node, upstreams)],
+        "route_maps": policies.route_maps + gateway.route_maps(fabric, node) + evpn.route_maps(fabric, node, sessions),
+        "static_routes": [
+            *({"prefix": prefix, "blackhole": True} for prefix in _aggregates(node, upstreams)),
+            *gateway.static_routes(node),
+        ],
         "interfaces": [
             # A lifetime of 0: the advertisements find the BGP neighbour and never make a default route.
             {"name": name, "nd": {"suppress_ra": False, "ra_interval_ms": RA_INTERVAL_MS, "ra_lifetime_s": 0}}
@@ -243,7 +246,7 @@ def _upstream_name(upstream: Upstream, direction: str, family: str) -> str:
 def _instance(fabric: Fabric, node: Node, sessions: list[Session], upstreams: list[Upstream]) -> dict[str, Any]:
     """One `router bgp`. What differs between the profiles is written out, so that a running FRR may have either."""
     families = [_address_family(fabric, node, f, sessions, upstreams) for f in _families(fabric, upstreams)]
-    overlay = evpn.address_family(node, sessions)
+    overlay = evpn.address_family(fabric, node, sessions)
     return {
         "asn": node.asn,
         "vrf": "default",
@@ -258,8 +261,16 @@ def _instance(fabric: Fabric, node: Node, sessions: list[Session], upstreams: li
         # depend on which came first, or what is advertised could not be predicted
         "bestpath": {"as_path_multipath_relax": True, "compare_router_id": True},
         "timers": dict(BGP_TIMERS),
-        "peer_groups": [_peer_group(node, *item) for item in _first_of_groups(sessions).items()],
-        "neighbors": [_neighbor(s) for s in sessions] + [_upstream_neighbor(u) for u in upstreams],
+        **reflectors.instance(fabric, node),
+        "peer_groups": [
+            *(_peer_group(node, *item) for item in _first_of_groups(sessions).items()),
+            *reflectors.peer_groups(fabric, node),
+        ],
+        "neighbors": [
+            *(_neighbor(s) for s in sessions),
+            *(_upstream_neighbor(u) for u in upstreams),
+            *reflectors.neighbors(fabric, node),
+        ],
         "address_families": [*families, overlay] if overlay else families,
     }
 
@@ -342,8 +353,11 @@ def _address_family(
     result: dict[str, Any] = {"afi": family, "safi": "unicast"}
     if networks:
         result["networks"] = [{"prefix": prefix} for prefix in networks]
+    redistributed = gateway.redistribute(fabric, node, family)
     if fabric.has_guests(node) and family in fabric.families:
-        result["redistribute"] = guests.redistribute(node, family)
+        redistributed += guests.redistribute(node, family)
+    if redistributed:
+        result["redistribute"] = redistributed
     result["maximum_paths"] = {"ebgp": MAXIMUM_PATHS, "ibgp": MAXIMUM_PATHS}
     result["neighbors"] = neighbors
     return result

@@ -12,11 +12,23 @@ from ..model import Fabric
 
 
 def groups(fabric: Fabric) -> dict[str, list[str]]:
-    """Group to its nodes. What playbooks name is always there: ansible-core warns where a group does not exist."""
-    found: dict[str, list[str]] = {"fabric": list(fabric.nodes), "fabric_managed": [], "fabric_unmanaged": []}
-    # our part of the nodes that run guests with addresses of their own
-    found["fabric_guest_nodes"] = [n.name for n in fabric.nodes.values() if n.managed and fabric.has_guests(n)]
-    found["function_proxmox"] = []
+    """Group to its hosts. What playbooks name is always there: ansible-core warns where a group does not exist.
+
+    Attached servers are in `fabric_servers` instead of `fabric_managed`, since nothing is routed on them.
+    """
+    found: dict[str, list[str]] = {
+        "fabric": [*fabric.nodes, *fabric.servers],
+        "fabric_managed": [],
+        "fabric_unmanaged": [],
+        "fabric_servers": [server.name for server in fabric.servers.values() if server.managed],
+        # our part of the nodes that run guests with addresses of their own
+        "fabric_guest_nodes": [n.name for n in fabric.nodes.values() if n.managed and fabric.has_guests(n)],
+        "function_proxmox": [],
+    }
+    for server in fabric.servers.values():
+        names = ["function_server", *([f"site_{server.site}"] if server.site else [])]
+        for name in [*names, *([f"rack_{server.rack}"] if server.rack else [])]:
+            found.setdefault(re.sub(r"[^A-Za-z0-9_]", "_", name), []).append(server.name)
     for node in fabric.nodes.values():
         names = ["fabric_managed" if node.managed else "fabric_unmanaged"]
         names += [f"function_{function}" for function in node.functions]

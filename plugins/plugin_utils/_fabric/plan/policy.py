@@ -12,16 +12,21 @@ from __future__ import annotations
 from .. import addressing
 from ..addressing import DEFAULT_ROUTE, LENGTH, PrefixRule
 from ..model import Fabric, Node, Upstream
+from . import gateway
 
 
 def own(node: Node, family: str) -> list[str]:
     """The prefixes that a node originates into the fabric."""
-    return [addressing.host_prefix(node.loopbacks[family])] if family in node.loopbacks else []
+    loopback = [addressing.host_prefix(node.loopbacks[family])] if family in node.loopbacks else []
+    return loopback + [prefix for prefix in node.announced if addressing.family_of(prefix) == family]
 
 
 def outside(fabric: Fabric, node: Node, family: str) -> list[PrefixRule]:
-    """What a node learns from its upstreams and passes on to the fabric."""
-    return _unique([rule for u in node_upstreams(fabric, node) for rule in u.accept if rule.family == family])
+    """What a node learns from its upstreams and passes on to the fabric; a gateway's is its default route."""
+    rules = [rule for u in node_upstreams(fabric, node) for rule in u.accept if rule.family == family]
+    if family in gateway.families(fabric, node):
+        rules.append(PrefixRule(DEFAULT_ROUTE[family]))
+    return _unique(rules)
 
 
 def owned(fabric: Fabric, node: Node, family: str) -> list[PrefixRule]:

@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from ..addressing import DEFAULT_ROUTE
+from ..addressing import DEFAULT_ROUTE, family_of
 from ..model import Fabric, Node
-from . import policy
+from . import gateway, policy
 from .sessions import Session
 
 
@@ -153,11 +153,13 @@ class Reach:
     defaults: dict[str, Heard]
     outside: dict[str, dict[str, Heard]]
     """Family to prefix to what became of it, for what upstreams give us."""
+    segments: dict[str, dict[str, Heard]]
+    """The same for networks of segments whose gateways announce them."""
 
 
 def simulate(fabric: Fabric, sessions: dict[str, list[Session]]) -> Reach:
     """Everything that is heard in *fabric* once it has converged."""
-    reach = Reach({}, {}, {})
+    reach = Reach({}, {}, {}, {})
     for family in fabric.families:
         run = Propagation(fabric, sessions, family)
         reach.loopbacks[family] = {n.name: run.loopback(n) for n in fabric.nodes.values() if family in n.loopbacks}
@@ -166,6 +168,14 @@ def simulate(fabric: Fabric, sessions: dict[str, list[Session]]) -> Reach:
             for rule in upstream.accept:
                 if rule.family == family and not (rule.ge or rule.le):
                     given.setdefault(rule.prefix, {}).setdefault(upstream.node, (upstream.remote_as,))
+        announced: dict[str, dict[str, tuple[int, ...]]] = {}
+        for node in fabric.nodes.values():
+            if family in gateway.families(fabric, node):
+                given.setdefault(DEFAULT_ROUTE[family], {})[node.name] = ()
+            for prefix in node.announced:
+                if family_of(prefix) == family:
+                    announced.setdefault(prefix, {})[node.name] = ()
+        reach.segments[family] = {prefix: run.outside(own) for prefix, own in announced.items()}
         reach.defaults[family] = run.default_route(given.pop(DEFAULT_ROUTE[family], {}))
         reach.outside[family] = {prefix: run.outside(own) for prefix, own in given.items()}
         _prefer_connected(fabric, family, reach)

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from ..addressing import FAMILIES
 from ..model import End, Fabric, Link, Node
-from ..numbers import BFD_BEFORE_BGP, BFD_WAITS_FOR_BGP, NAME_PREFIX
+from ..numbers import BFD_BEFORE_BGP, BFD_LOST_BESIDE_PEER_ADDRESS, BFD_WAITS_FOR_BGP, NAME_PREFIX
 from . import evpn
+
+_LOSES_BFD = frozenset(BFD_LOST_BESIDE_PEER_ADDRESS)
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ def _session(
         return local.interface if address_family is None else remote.addresses[address_family].partition("/")[0]
 
     bfd = fabric.underlay.bfd is not None and node.bfd and peer.bfd and not _wait_for_each_other(node, peer)
+    if address_family is None and near.addresses and {node.release, peer.release}.intersection(_LOSES_BFD):
+        bfd = False
     return Session(
         node=node.name,
         peer=peer.name,

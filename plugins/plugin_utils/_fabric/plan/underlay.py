@@ -59,12 +59,15 @@ def _interface(link: Link, near: End, far: End) -> dict[str, Any]:
 
 
 def _upstream_interfaces(fabric: Fabric, node: Node) -> list[dict[str, Any]]:
-    """Interfaces towards upstreams that are ours because their addresses are given; two sessions may share one."""
+    """Interfaces towards the outside that are ours because their addresses are given; two sessions may share one."""
     found: dict[str, list[str]] = {}
     for upstream in policy.node_upstreams(fabric, node):
         if upstream.addresses:
             known = found.setdefault(upstream.interface, [])
             known += [a for a in upstream.addresses if a not in known]
+    if node.gateway and node.gateway.addresses:
+        known = found.setdefault(node.gateway.uplink, [])
+        known += [a for a in node.gateway.addresses if a not in known]
     # the MTU of a network that is not ours: Ethernet's
     return [
         {"name": name, "mtu": 1500, "addresses": [{"address": a} for a in addresses], "kind": "upstream"}

@@ -11,8 +11,8 @@ from typing import Any
 from .. import addressing
 from ..addressing import DEFAULT_ROUTE
 from ..model import Fabric, Node
-from ..numbers import GUEST_METRICS, ROUTE_PROTOCOLS
-from . import policy
+from ..numbers import GUEST_METRICS, NFT_TABLES, ROUTE_PROTOCOLS
+from . import overlay, policy, reflectors
 from .guests import guest_table
 from .propagation import Heard, Reach
 from .sessions import Session
@@ -25,8 +25,18 @@ def verify(fabric: Fabric, node: Node, sessions: list[Session], reach: Reach, tw
         "ecmp": _ecmp(fabric, node, reach),
         "advertised": _advertised(fabric, node, sessions, reach, twin),
         "accepted": {family: _accepted(fabric, node, family) for family in addressing.FAMILIES},
+        **_overlay(fabric, node),
         **_guests(fabric, node, sessions),
     }
+
+
+def _overlay(fabric: Fabric, node: Node) -> dict[str, Any]:
+    """Left out where there is nothing to see."""
+    segments = overlay.verify(fabric, node)
+    found: dict[str, Any] = {"segments": segments} if segments else {}
+    if node.gateway and node.gateway.nat:
+        found["nat"] = {"table": NFT_TABLES["gateway"], "uplink": node.gateway.uplink}
+    return found
 
 
 def _guests(fabric: Fabric, node: Node, sessions: list[Session]) -> dict[str, Any]:
@@ -56,7 +66,7 @@ def _sessions(fabric: Fabric, node: Node, sessions: list[Session], twin: bool) -
         for u in policy.node_upstreams(fabric, node):
             families = policy.upstream_families(u, fabric)
             found.append({"neighbor": u.neighbor or u.interface, "peer": u.name, "afis": _afis(families), "bfd": u.bfd})
-    return found
+    return found + reflectors.verify_sessions(fabric, node)
 
 
 def _loopbacks(fabric: Fabric, node: Node, reach: Reach) -> list[dict[str, Any]]:
@@ -75,7 +85,7 @@ def _ecmp(fabric: Fabric, node: Node, reach: Reach) -> list[dict[str, Any]]:
     found = []
     for family in fabric.families:
         routes: list[tuple[str, Heard]] = [(DEFAULT_ROUTE[family], reach.defaults[family])]
-        routes += list(reach.outside[family].items())
+        routes += [*reach.outside[family].items(), *reach.segments[family].items()]
         routes += [
             (addressing.host_prefix(fabric.nodes[n].loopbacks[family]), h) for n, h in reach.loopbacks[family].items()
         ]
@@ -99,6 +109,7 @@ def _advertised(fabric: Fabric, node: Node, sessions: list[Session], reach: Reac
                     if s.key in heard.sent
                 ]
                 sent += [p for p, heard in reach.outside[family].items() if s.key in heard.sent and not twin]
+                sent += [p for p, heard in reach.segments[family].items() if s.key in heard.sent]
                 if s.key in reach.defaults[family].sent:
                     sent.append(DEFAULT_ROUTE[family])
                 entry[family] = sorted(sent)

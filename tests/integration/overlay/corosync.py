@@ -1,0 +1,156 @@
+# Copyright (c) 2026 The routed.fabric contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real corosync in the network namespaces of a twin's nodes, with a root file system of its own.
+
+The twin's image has no corosync; a cluster needs of its node nothing but the network.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+from pathlib import Path
+
+from probe import argv, until
+from standing import CHECKOUT, Fabric
+
+WRITABLE = ("/etc/corosync", "/var/lib/corosync", "/var/log", "/run", "/dev/shm", "/tmp")
+FLAVOUR = "proxmox"
+TOKEN_MS = 3000  # as Proxmox has it; one node more adds 650 ms
+
+
+def rootfs() -> Path:
+    """FABRIC_ROOTFS_proxmox, or what the image script unpacks."""
+    place = os.environ.get(f"FABRIC_ROOTFS_{FLAVOUR}")
+    if not place:
+        command = [str(CHECKOUT / "scripts" / "twin_image.sh"), "--flavour", FLAVOUR, "--rootfs", "trixie"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        place = done.stdout.strip().splitlines()[-1]
+    assert Path(place, "usr/sbin/corosync").exists(), f"{place} has no corosync"
+    return Path(place)
+
+
+def configuration(name: str, addresses: dict[str, list[str]]) -> str:
+    """As Proxmox writes it. *addresses*: node to its address on each link."""
+    lines = [
+        "totem {",
+        "  version: 2",
+        f"  cluster_name: {name}",
+        "  transport: knet",
+        "  ip_version: ipv4-6",
+        f"  token: {TOKEN_MS}",
+        "  crypto_cipher: aes256",
+        "  crypto_hash: sha256",
+        "  link_mode: passive",
+    ]
+    for number in range(len(next(iter(addresses.values())))):
+        lines += ["  interface {", f"    linknumber: {number}", f"    knet_link_priority: {20 - 10 * number}", "  }"]
+    lines += ["}", "quorum {", "  provider: corosync_votequorum", "}", "nodelist {"]
+    for identifier, (node, links) in enumerate(addresses.items(), start=1):
+        lines += ["  node {", f"    name: {node}", f"    nodeid: {identifier}", "    quorum_votes: 1"]
+        lines += [f"    ring{number}_addr: {address}" for number, address in enumerate(links)]
+        lines.append("  }")
+    return "\n".join([*lines, "}", "logging {", "  to_logfile: yes", "  logfile: /var/log/corosync.log", "}", ""])
+
+
+class Member:
+    """corosync on one node."""
+
+    def __init__(self, fabric: Fabric, node: str, root: Path, text: str, key: bytes) -> None:
+        self.node = node
+        mounts = [f"mount --bind {root} {root}", f"mount -o remount,bind,ro {root}"]
+        mounts += [f"mount --bind /dev {root}/dev"]
+        mounts += [f"mount -t tmpfs tmpfs {root}{place}" for place in WRITABLE]
+        script = "\n".join(
+            [
+                "set -e",
+                "mount --make-rprivate /",
+                *mounts,
+                f"mount -t proc proc {root}/proc",
+                f"printf %s {shlex.quote(text)} > {root}/etc/corosync/corosync.conf",
+                f"cat > {root}/etc/corosync/authkey",
+                f"chmod 400 {root}/etc/corosync/authkey",
+                f"exec chroot {root} corosync -f",
+            ]
+        )
+        pid = argv(fabric, node, "true")[2]
+        self.process = subprocess.Popen(
+            ["nsenter", "-t", pid, "-n", "unshare", "-m", "-p", "-f", "--kill-child=KILL", "sh", "-c", script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        assert self.process.stdin is not None
+        self.process.stdin.write(key)
+        self.process.stdin.close()
+
+    def ask(self, *command: str) -> str:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii")
+        if not children.split():
+            return ""
+        # nsenter becomes unshare, whose child is corosync itself
+        inside = ["nsenter", "-t", children.split()[0], "-m", "-n", "-p", "-r", *command]
+        return subprocess.run(inside, capture_output=True, text=True, timeout=20, check=False).stdout
+
+    def votes(self) -> tuple[bool, int]:
+        """Whether quorate, and with how many votes."""
+        shown = self.ask("corosync-quorumtool", "-s")
+        words = dict(line.split(":", 1) for line in shown.splitlines() if ":" in line)
+        return words.get("Quorate", "").strip() == "Yes", int(words.get("Total votes", "0").strip() or 0)
+
+    def ring(self) -> str:
+        """Changes with every change of the membership, also with one that was over when somebody looked."""
+        shown = self.ask("corosync-quorumtool", "-s")
+        return next((line.split(":", 1)[1].strip() for line in shown.splitlines() if line.startswith("Ring ID")), "")
+
+    def links(self) -> dict[int, list[bool]]:
+        """Number of the link → whether each other node is connected over it."""
+        found: dict[int, list[bool]] = {}
+        for line in self.ask("corosync-cfgtool", "-s").splitlines():
+            words = line.replace(":", " ").split()
+            if words[:2] == ["LINK", "ID"]:
+                found[int(words[2])] = []
+            elif words[:1] == ["nodeid"] and "localhost" not in words:
+                found[max(found)].append(words[-1] == "connected")
+        return found
+
+    def stop(self) -> None:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        pids = children.read_text(encoding="ascii").split() if children.exists() else []
+        for pid in pids:
+            os.kill(int(pid), signal.SIGKILL)
+        self.process.kill()
+        self.process.wait()
+
+
+class Cluster:
+    """corosync on several nodes."""
+
+    def __init__(self, fabric: Fabric, addresses: dict[str, list[str]]) -> None:
+        root = rootfs()
+        text = configuration("fabric", addresses)
+        key = os.urandom(256)
+        self.members: list[Member] = []
+        try:
+            for node in addresses:
+                self.members.append(Member(fabric, node, root, text, key))
+        except BaseException:
+            self.stop()
+            raise
+
+    def whole(self) -> bool:
+        return all(member.votes() == (True, len(self.members)) for member in self.members)
+
+    def wait(self, deadline_s: float = 60) -> None:
+        until(self.whole, f"{len(self.members)} votes on every node", deadline_s)
+
+    def rings(self) -> list[str]:
+        return [member.ring() for member in self.members]
+
+    def stop(self) -> None:
+        for member in self.members:
+            member.stop()
