@@ -118,6 +118,10 @@ class Member:
                 found[max(found)].append(words[-1] == "connected")
         return found
 
+    def log(self) -> str:
+        """The end of what it has written."""
+        return self.ask("tail", "-n", "40", "/var/log/corosync.log")
+
     def stop(self) -> None:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         pids = children.read_text(encoding="ascii").split() if children.exists() else []
