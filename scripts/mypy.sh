@@ -14,3 +14,4 @@ for part in routed_guests/files:routed_guests twin/files:pvesim; do
   mypy --config-file ../../../pyproject.toml --cache-dir ../../../.mypy_cache -p "${part##*:}"
   cd ../../../build/collections
 done
+mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache ../../roles/server/files/fabric_legs.py
