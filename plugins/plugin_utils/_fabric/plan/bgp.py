@@ -126,8 +126,9 @@ class _Policies:
         self.route_maps: list[dict[str, Any]] = []
         for family in fabric.families:
             if family in node.loopbacks:
-                entry = {"sequence": 10, "action": "permit", "set": {"src": node.loopbacks[family]}}
-                self.route_maps.append({"name": _source(family), "entries": [entry]})
+                loopback = {"set": {"src": node.loopbacks[family]}}
+                outwards = [{"match": {"interface": name}} for name in policy.sends_from_interface(fabric, node)]
+                self._route_map(_source(family), *outwards, loopback)
             if fabric.has_guests(node):
                 self._guests(fabric, node, sessions, family)
             self._export(fabric, node, family)

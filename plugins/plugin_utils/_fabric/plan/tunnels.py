@@ -54,6 +54,9 @@ class _Half:
     table: int
     keepalive: int
     ping: str
+    """The peer's address in the tunnel."""
+    own_endpoint: str
+    """The address that the peer lets in; empty where it is a name."""
 
 
 def wireguard(fabric: Fabric, node: Node, keys: Keys, *, twin: bool) -> dict[str, Any] | None:
@@ -79,8 +82,8 @@ def verify(wireguard: dict[str, Any] | None) -> dict[str, Any]:
             "listen_port": interface["listen_port"],
             "mtu": interface["mtu"],
             "peers": [
-                {key: peer[key] for key in ("name", "public_key", "allowed_ips")}
-                | {"endpoint": peer.get("endpoint", ""), "ping": peer["ping"]}
+                {key: peer[key] for key in ("name", "public_key", "allowed_ips", "ping", "source")}
+                | {"endpoint": peer.get("endpoint", "")}
                 for peer in interface["peers"]
             ],
         }
@@ -116,6 +119,7 @@ def _near(tunnel: Tunnel, *, twin: bool) -> _Half:
         table=0 if tunnel.bgp else MAIN_TABLE,
         keepalive=0 if a.endpoint else tunnel.keepalive,
         ping=b.addresses[0].partition("/")[0] if b.addresses else "",
+        own_endpoint=a.endpoint if is_address(a.endpoint) else "",
     )
 
 
@@ -146,6 +150,7 @@ def _far(tunnel: Tunnel) -> _Half:
         table=table,
         keepalive=tunnel.keepalive if a.endpoint else 0,
         ping=a.addresses[0].partition("/")[0] if a.addresses else "",
+        own_endpoint=b.endpoint if is_address(b.endpoint) else "",
     )
 
 
@@ -214,6 +219,7 @@ def _peer(half: _Half, key: str) -> dict[str, Any]:
         "table": half.table,
         "persistent_keepalive": half.keepalive,
         "ping": half.ping,
+        "source": half.own_endpoint,
     }
     if half.peer_endpoint:
         peer["endpoint"] = half.peer_endpoint
