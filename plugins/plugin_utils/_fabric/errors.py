@@ -208,9 +208,9 @@ RULES: dict[str, tuple[str, str]] = {
         "'{interface}' is the interface of tunnels.{other} as well, and the two differ in {keys}",
         "Make them equal, or use another interface and port",
     ),
-    "keys_form": ("{value} is not what stands here", "Let the playbook routed.fabric.wireguard_keys write the file"),
+    "keys_form": ("{file} has {value} here, not a mapping", "Let the playbook routed.fabric.wireguard_keys write the file"),
     "keys_key": (
-        "this is no public key: 44 characters of base64 for 32 bytes",
+        "this is no public key in {file}: one has 44 characters of base64 for 32 bytes",
         "Let the playbook routed.fabric.wireguard_keys write the file, or paste the key again",
     ),
     "tunnel_bgp_asn": ("with 'routing: bgp' the far end needs an AS number", "Add 'asn'"),

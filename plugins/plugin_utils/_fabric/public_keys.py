@@ -26,17 +26,17 @@ def read_keys(name: str, data: Any) -> dict[str, dict[str, str]]:
     problems, found = Problems(), dict[str, dict[str, str]]()
     nodes = data.get("public_keys") if isinstance(data, dict) else None
     if not isinstance(nodes, dict):
-        problems.add("keys_form", (name,), value=type(data).__name__)
+        problems.add("keys_form", ("public_keys",), file=name, value=type(data).__name__)
         nodes = {}
     for node, interfaces in nodes.items():
         if not isinstance(interfaces, dict):
-            problems.add("keys_form", (name, str(node)), value=type(interfaces).__name__)
+            problems.add("keys_form", ("public_keys", str(node)), file=name, value=type(interfaces).__name__)
             continue
         for interface, key in interfaces.items():
             if isinstance(key, str) and _KEY.match(key):
                 found.setdefault(str(node), {})[str(interface)] = str(key)
             else:
-                problems.add("keys_key", (name, str(node), str(interface)))
+                problems.add("keys_key", ("public_keys", str(node), str(interface)), file=name)
     if len(problems):
         raise FabricError(list(problems))
     return found

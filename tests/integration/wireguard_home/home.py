@@ -38,7 +38,7 @@ class Home:
             f'iifname "{self.leg}" udp dport 51820 counter name tunnelled\n'
             f'iifname "{self.leg}" ip6 saddr {PROVIDER_NET} ip6 daddr {WORLD} meta l4proto ipv6-icmp counter name direct\n'
         )
-        table = f"table inet watch {{\n{counters}chain all {{\ntype filter hook prerouting priority -300;\n{rules}}}\n}}\n"
+        table = f"table inet watch {{\n{counters}chain watching {{\ntype filter hook prerouting priority -300;\n{rules}}}\n}}\n"
         self.fabric.ask("outside", f"nft -f - <<'END'\n{table}END")
         try:
             yield
