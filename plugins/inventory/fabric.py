@@ -25,8 +25,8 @@ notes:
   - The reference of the file is in C(docs/reference/fabric.md), a JSON Schema for editors beside it.
   - Files whose name ends in C(fabric.yml) or C(fabric.yaml) are recognised by it, other YAML files by their key
     O(plugin).
-  - The public keys of WireGuard interfaces are read from C(public_keys.yml) beside the file (C(X.public_keys.yml) beside
-    C(X.fabric.yml)), which the playbook C(routed.fabric.wireguard_keys) writes. The twin's are in
+  - The public keys of WireGuard interfaces are read from C(public_keys.yml) beside the file, or C(X.public_keys.yml)
+    beside C(X.fabric.yml), which the playbook C(routed.fabric.wireguard_keys) writes. The twin's are in
     C(public_keys.twin.yml).
   - The variables C(fabric_name), C(fabric_nodes) and C(fabric_links) of the group C(fabric) describe the fabric as a
     whole.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.routed.fabric.plugins.module_utils._ip._files import Files
@@ -203,6 +203,12 @@ def render_unit() -> str:
     )
 
 
+class FileChange(NamedTuple):
+    path: str
+    before: str | None
+    after: str | None
+
+
 class SourceRouting:
     """One run: read, compare, and write what differs."""
 
@@ -240,7 +246,7 @@ class SourceRouting:
             "after": after.shown(),
             "commands": [
                 *(f"ip -{change.version} {change.command}" for change in changes),
-                *(f"{'remove' if new is None else 'write'} {path}" for path, dummy, new in files),
+                *(f"{'remove' if file.after is None else 'write'} {file.path}" for file in files),
                 *([] if enable is None else [f"systemctl {'enable' if enable else 'disable'} {UNIT_NAME}"]),
             ],
             **({"diff": _diff(got, after, files)} if self._diff else {}),
@@ -254,14 +260,14 @@ class SourceRouting:
             self._protocol,
         )
 
-    def _file_changes(self, wanted: State) -> list[tuple[str, Optional[str], Optional[str]]]:
+    def _file_changes(self, wanted: State) -> list[FileChange]:
         present = self._state == "present"
         texts: dict[str, str | None] = {
             BATCH.format(version=v): render_batch(wanted, self._protocol, v) if present else None for v in _VERSIONS
         }
         texts[UNIT] = render_unit() if present else None
-        found = [(path, self._files.read(path), text) for path, text in texts.items()]
-        return [change for change in found if change[1] != change[2]]
+        found = [FileChange(path, self._files.read(path), text) for path, text in texts.items()]
+        return [change for change in found if change.before != change.after]
 
     def _enable(self) -> bool | None:
         wanted = self._state == "present"
@@ -270,12 +276,12 @@ class SourceRouting:
     def _apply(
         self,
         changes: Sequence[Change],
-        files: Sequence[tuple[str, Optional[str], Optional[str]]],
+        files: Sequence[FileChange],
         enable: bool | None,
         wanted: State,
     ) -> State:
         done: list[Change] = []
-        written: list[tuple[str, Optional[str]]] = []
+        written: list[FileChange] = []
         try:
             for change in changes:
                 self._ip.batch([change.command], f"-{change.version}")
@@ -286,10 +292,10 @@ class SourceRouting:
                 raise IpError(f"the kernel took the commands, but this is still to do: ip {left[0].command}")
             if enable is False:
                 self._systemctl("disable", UNIT_NAME)
-            for path, before, text in files:
-                self._files.write(path, text)
-                written.append((path, before))
-            if self._files.exists("/run/systemd/system") and any(path == UNIT for path, dummy, text in files):
+            for file in files:
+                self._files.write(file.path, file.after)
+                written.append(file)
+            if self._files.exists("/run/systemd/system") and any(file.path == UNIT for file in files):
                 self._systemctl("daemon-reload")
             if enable:
                 self._systemctl("enable", UNIT_NAME)
@@ -297,11 +303,11 @@ class SourceRouting:
             raise IpError(f"{exc}; {self._undo(done, written)}") from exc
         return now
 
-    def _undo(self, done: list[Change], written: list[tuple[str, Optional[str]]]) -> str:
+    def _undo(self, done: list[Change], written: list[FileChange]) -> str:
         refused = []
-        for path, text in reversed(written):
+        for file in reversed(written):
             try:
-                self._files.write(path, text)
+                self._files.write(file.path, file.before)
             except IpError as exc:
                 refused.append(str(exc))
         for change in reversed(done):
@@ -317,13 +323,12 @@ class SourceRouting:
             raise IpError(f"`systemctl {' '.join(words)}` failed: {(err or out).strip()}")
 
 
-def _diff(
-    before: State, after: State, files: Sequence[tuple[str, Optional[str], Optional[str]]]
-) -> list[dict[str, str]]:
+def _diff(before: State, after: State, files: Sequence[FileChange]) -> list[dict[str, str]]:
     def text(state: State) -> str:
         return "".join(f"{line}\n" for lines in state.shown().values() for line in lines)
 
     rows = [{"before_header": "rules", "after_header": "rules", "before": text(before), "after": text(after)}]
     return rows + [
-        {"before_header": path, "after_header": path, "before": old or "", "after": new or ""} for path, old, new in files
+        {"before_header": path, "after_header": path, "before": old or "", "after": new or ""}
+        for path, old, new in files
     ]

@@ -230,8 +230,8 @@ fabric:
       sample: {vxlan202: {vni: 202, local: 10.255.254.5, bridge: vmbr202, flood: {"202": [10.255.254.6]}}}
     wireguard:
       description:
-        - WireGuard interfaces that answer, with public key, port, and peers by public key. C(source) is the address that
-          packets to the endpoint leave with; C(handshake_age_s) is none where there was no handshake yet.
+        - WireGuard interfaces that answer, with public key, port, and peers by public key. C(source) is the address
+          that packets to the endpoint leave with; C(handshake_age_s) is none where there was no handshake yet.
       type: dict
       returned: with subset V(wireguard)
       sample:

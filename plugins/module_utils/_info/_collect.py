@@ -60,8 +60,7 @@ class Collector:
     def __init__(self, run: Run, options: Mapping[str, Any]) -> None:
         self._run = run
         self._options = options
-        self._run_with = lambda argv, data: run(argv, data)
-        self._ip = Ip(self._run_with)
+        self._ip = Ip(run)
         self._link_dump: list[dict[str, Any]] | None = None
         self._shown: dict[str, Any] = {}
 
@@ -187,7 +186,7 @@ class Collector:
         return _guests.collect(self._run, self._ip, options["bridge"], options["protocol"])
 
     def _wireguard(self) -> dict[str, dict[str, Any]]:
-        return _wireguard.collect(self._run_with)
+        return _wireguard.collect(self._run)
 
     def _snapshot(self) -> dict[str, Any]:
         routes = self._routes()

@@ -208,7 +208,10 @@ RULES: dict[str, tuple[str, str]] = {
         "'{interface}' is the interface of tunnels.{other} as well, and the two differ in {keys}",
         "Make them equal, or use another interface and port",
     ),
-    "keys_form": ("{file} has {value} here, not a mapping", "Let the playbook routed.fabric.wireguard_keys write the file"),
+    "keys_form": (
+        "{file} has {value} here, not a mapping",
+        "Let the playbook routed.fabric.wireguard_keys write the file",
+    ),
     "keys_key": (
         "this is no public key in {file}: one has 44 characters of base64 for 32 bytes",
         "Let the playbook routed.fabric.wireguard_keys write the file, or paste the key again",

@@ -59,9 +59,7 @@ def read_fabric(data: Any) -> Fabric:
     return _read(data)[0]
 
 
-def plan(
-    data: Any, twin: bool = False, duplicates: Iterable[Path] = (), public_keys: Keys | None = None
-) -> Plan:
+def plan(data: Any, twin: bool = False, duplicates: Iterable[Path] = (), public_keys: Keys | None = None) -> Plan:
     """Plan a fabric file. *twin*: for the twin, in which all nodes are FRR containers.
     *duplicates*: the paths of keys that stand twice in the file, which its data does not show.
     *public_keys*: of the nodes' WireGuard interfaces. One that is missing is no mistake of the file: it is told with

@@ -25,7 +25,11 @@ def read_tunnels(raw_tunnels: dict[str, Any], fabric: Fabric, problems: Problems
     tunnels: list[Tunnel] = []
     for name, raw in raw_tunnels.items():
         path: Path = ("tunnels", name)
-        if not raw or any(not raw.get(end) or "node" not in raw[end] for end in ("a", "b")) or not raw["b"].get("prefixes"):
+        if (
+            not raw
+            or any(not raw.get(end) or "node" not in raw[end] for end in ("a", "b"))
+            or not raw["b"].get("prefixes")
+        ):
             continue
         if raw["a"]["node"] not in fabric.nodes:
             if not problems.touches(("nodes", raw["a"]["node"])):
@@ -194,14 +198,22 @@ def _check_prefixes(tunnel: Tunnel, fabric: Fabric, others: list[Tunnel], proble
         if addressing.family_of(prefix) not in fabric.families and fabric.families:
             family = _NAMES[addressing.family_of(prefix)]
             problems.add("tunnel_family", here, prefix=prefix, family=family)
-        if is_address(tunnel.b.endpoint) and _sound(tunnel.b.endpoint) and addressing.contains(prefix, tunnel.b.endpoint):
+        if (
+            is_address(tunnel.b.endpoint)
+            and _sound(tunnel.b.endpoint)
+            and addressing.contains(prefix, tunnel.b.endpoint)
+        ):
             problems.add("tunnel_through_itself", (*path, "b", "endpoint"), endpoint=tunnel.b.endpoint, prefix=prefix)
     if tunnel.bgp or tunnel.source_routing:
         return
     if not tunnel.a.prefixes:
         problems.add("tunnel_no_prefixes", (*path, "a"))
     for prefix in tunnel.a.prefixes:
-        if is_address(tunnel.a.endpoint) and _sound(tunnel.a.endpoint) and addressing.contains(prefix, tunnel.a.endpoint):
+        if (
+            is_address(tunnel.a.endpoint)
+            and _sound(tunnel.a.endpoint)
+            and addressing.contains(prefix, tunnel.a.endpoint)
+        ):
             problems.add("tunnel_through_itself", (*path, "a", "endpoint"), endpoint=tunnel.a.endpoint, prefix=prefix)
 
 

@@ -68,7 +68,9 @@ def questions(node: Mapping[str, Any], ping_deadline_s: float = 2.0) -> dict[str
     # Only so that there is a handshake: the far end need not answer pings.
     for interface in plan.tunnels:
         pings += [
-            {"address": peer["ping"], "interface": interface["name"], "count": 1} for peer in interface["peers"] if peer["ping"]
+            {"address": peer["ping"], "interface": interface["name"], "count": 1}
+            for peer in interface["peers"]
+            if peer["ping"]
         ]
     subsets = ["bgp", "rib", "advertised", "links", "addresses", "routes", "sysctl", "pings"]
     subsets += ["evpn", "vxlan"] if plan.segments else []

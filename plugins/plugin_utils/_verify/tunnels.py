@@ -45,7 +45,9 @@ def tunnel_up(live: Live, plan: Plan) -> list[Result]:
             if running["listen_port"] != interface["listen_port"]:
                 faults.append(f"its port is {running['listen_port']}, not {interface['listen_port']}")
             if running["public_key"] != interface["public_key"]:
-                faults.append(f"its public key is {running['public_key']}, and the others know {interface['public_key']}")
+                faults.append(
+                    f"its public key is {running['public_key']}, and the others know {interface['public_key']}"
+                )
         results.append(judged("tunnel_up", name, faults, _RUN))
     return results
 

@@ -25,20 +25,25 @@ class Home:
 
     def __init__(self, fabric: Fabric) -> None:
         self.fabric = fabric
-        self.leg = next(link["b"]["interface"] for link in fabric.links if link["a"]["node"] == SITE and link["b"]["node"] == "outside")
+        self.leg = next(
+            link["b"]["interface"]
+            for link in fabric.links
+            if link["a"]["node"] == SITE and link["b"]["node"] == "outside"
+        )
         interfaces = {name: fabric.nodes[name]["wireguard"]["interfaces"][0]["name"] for name in (NODE, SITE)}
         self.hub, self.tunnel = interfaces[NODE], interfaces[SITE]
 
     @contextmanager
     def counting(self) -> Iterator[None]:
-        """Count what comes from the site at its provider's router: what must never come, the tunnel, what goes past it."""
+        """Count what comes from the site at its provider's router: leaks, the tunnel's packets, what goes past it."""
         counters = "".join(f"counter {name} {{ }}\n" for name in COUNTERS)
         rules = (
             f'iifname "{self.leg}" ip6 saddr {FABRIC_NET} counter name leaked\n'
             f'iifname "{self.leg}" udp dport 51820 counter name tunnelled\n'
-            f'iifname "{self.leg}" ip6 saddr {PROVIDER_NET} ip6 daddr {WORLD} meta l4proto ipv6-icmp counter name direct\n'
+            f'iifname "{self.leg}" ip6 saddr {PROVIDER_NET} ip6 daddr {WORLD} counter name direct\n'
         )
-        table = f"table inet watch {{\n{counters}chain watching {{\ntype filter hook prerouting priority -300;\n{rules}}}\n}}\n"
+        chain = f"chain watching {{\ntype filter hook prerouting priority -300;\n{rules}}}\n"
+        table = f"table inet watch {{\n{counters}{chain}}}\n"
         self.fabric.ask("outside", f"nft -f - <<'END'\n{table}END")
         try:
             yield

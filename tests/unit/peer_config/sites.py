@@ -38,14 +38,15 @@ BOTH = Site(
     stay=("192.168.88.0/24",),
     bgp=(
         Bgp(
-        asn=4200000900,
-        router_id="10.77.0.2",
-        remote_asn=65010,
-        local_address="2001:db8:77::2",
-        remote_address="2001:db8:77::1",
-        announce=("198.51.100.0/24", "2001:db8:102::/48"),
-        accept=("::/0", "0.0.0.0/0"),
-    ),),
+            asn=4200000900,
+            router_id="10.77.0.2",
+            remote_asn=65010,
+            local_address="2001:db8:77::2",
+            remote_address="2001:db8:77::1",
+            announce=("198.51.100.0/24", "2001:db8:102::/48"),
+            accept=("::/0", "0.0.0.0/0"),
+        ),
+    ),
 )
 SMALL = Site(name="small", interface="wg0", peers=(Peer("hub", HUB, ("10.0.0.0/8",)),))
 SITES = {"seed": SEED, "office": BOTH, "small": SMALL}

@@ -135,7 +135,8 @@ def test_the_script_says_what_the_stand_in_does() -> None:
     [interface] = home["wireguard"]["interfaces"]
     [peer] = interface["peers"]
     lines = [
-        f'/interface wireguard add name="{interface["name"]}" listen-port={interface["listen_port"]} mtu={interface["mtu"]}',
+        f'/interface wireguard add name="{interface["name"]}" listen-port={interface["listen_port"]}',
+        f"mtu={interface['mtu']} ",
         f"allowed-address={','.join(peer['allowed_ips'])} endpoint-address=2001:678:3a4:1::100 endpoint-port=51820",
         f"persistent-keepalive={peer['persistent_keepalive']}s",
         f'public-key="{peer["public_key"]}"',
@@ -189,7 +190,7 @@ def test_a_platform_without_a_form() -> None:
         ("lab.yml", False, "lab.public_keys.yml"),
     ],
 )
-def test_where_the_keys_stand(file: str, twin: bool, expected: str) -> None:  # noqa: FBT001 - a parameter of the test
+def test_where_the_keys_stand(file: str, twin: bool, expected: str) -> None:
     assert keys_file(file, twin=twin) == expected
 
 
@@ -197,10 +198,15 @@ def test_bad_files_of_keys_are_told_whole_and_without_the_key() -> None:
     with pytest.raises(errors.FabricError) as caught:
         read_keys("public_keys.yml", {"public_keys": {"gw1": {"wg0": "x" * 44}, "gw2": "y"}})
     assert [str(problem) for problem in caught.value.problems] == [
-        "public_keys.gw1.wg0: this is no public key in public_keys.yml: one has 44 characters of base64 for 32 bytes. "
-        "Let the playbook routed.fabric.wireguard_keys write the file, or paste the key again.",
-        "public_keys.gw2: public_keys.yml has str here, not a mapping. "
-        "Let the playbook routed.fabric.wireguard_keys write the file.",
+        (
+            "public_keys.gw1.wg0: this is no public key in public_keys.yml: "
+            "one has 44 characters of base64 for 32 bytes. "
+            "Let the playbook routed.fabric.wireguard_keys write the file, or paste the key again."
+        ),
+        (
+            "public_keys.gw2: public_keys.yml has str here, not a mapping. "
+            "Let the playbook routed.fabric.wireguard_keys write the file."
+        ),
     ]
     with pytest.raises(errors.FabricError) as caught:
         read_keys("public_keys.yml", [])

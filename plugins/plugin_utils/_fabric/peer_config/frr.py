@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""FRR on a far end that nothing here configures: lines to be put into its configuration, as often as one likes. Pure."""
+"""FRR on a far end that nothing here configures: lines to be given as often as one likes. Pure."""
 
 from __future__ import annotations
 

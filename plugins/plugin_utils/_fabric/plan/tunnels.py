@@ -285,9 +285,7 @@ def ruleset(halves: list[_Half]) -> str:
         f"delete {table}\n"
         f"{table} {{\n"
         "\tchain input {\n"
-        "\t\ttype filter hook input priority -10; policy accept;\n"
-        + "".join(f"{line}\n" for line in lines)
-        + "\t}\n"
+        "\t\ttype filter hook input priority -10; policy accept;\n" + "".join(f"{line}\n" for line in lines) + "\t}\n"
         "\tchain forward {\n"
         "\t\t# the segments that fit into the tunnel; the kernel never makes the announced size larger\n"
         "\t\ttype filter hook forward priority mangle; policy accept;\n"
