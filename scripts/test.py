@@ -77,6 +77,9 @@ LIVE = (
     Step("vms", ("python", "scripts/twin.py", "up", "--fabric", "examples/routed-vms/fabric.yml"), 60),
     live("guests", "tests/integration/guests/test_migration.py", "tests/integration/guests/test_bridge.py"),
     Step("vms-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/routed-vms/fabric.yml")),
+    Step("home", ("python", "scripts/twin.py", "up", "--fabric", "examples/wireguard-home/fabric.yml"), 60),
+    live("wireguard-home", "tests/integration/wireguard_home/test_traffic.py"),
+    Step("home-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/wireguard-home/fabric.yml")),
     Step("foreign-project", ("scripts/foreign_project.sh",)),
     Step("importer", ("scripts/importer.sh",)),
     Step("molecule", ("scripts/molecule.sh",), 60),
@@ -99,8 +102,20 @@ EVPN = (
     "examples/two-datacenters/with-default-route.fabric.yml",
     "examples/proxmox-evpn/fabric.yml",
 )
+HOMES = ("examples/wireguard-home/fabric.yml", "examples/wireguard-home/with-bgp.fabric.yml")
 ACCEPT = {
-    "wireguard": (live("wireguard", "tests/integration/wireguard", FABRIC_ACCEPT="1"),),
+    "wireguard": (
+        live("wireguard", "tests/integration/wireguard", FABRIC_ACCEPT="1"),
+        *(
+            step
+            for number, file in enumerate(HOMES, start=1)
+            for step in (
+                Step(f"home-{number}-up", ("python", "scripts/twin.py", "up", "--fabric", file), 60),
+                live(f"home-{number}", "tests/integration/wireguard_home", FABRIC_ACCEPT="1", FABRIC_TWIN_FILE=file),
+                Step(f"home-{number}-down", ("python", "scripts/twin.py", "down", "--fabric", file)),
+            )
+        ),
+    ),
     "evpn": (
         live("vxlan", "tests/integration/vxlan", FABRIC_ACCEPT="1"),
         *(

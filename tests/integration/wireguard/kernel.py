@@ -52,7 +52,8 @@ class KernelMachine:
             "for f in 4 6; do ip -$f rule flush; ip -$f rule add pref 32766 lookup main;"
             " ip -$f route flush table 110; ip -$f route flush proto 213;"
             " ip -$f route flush table all type blackhole;"
-            " ip -$f route flush table all type unreachable; done 2>/dev/null; ip -4 rule add pref 32767 lookup default;"
+            " ip -$f route flush table all type unreachable; done 2>/dev/null;"
+            "ip -4 rule add pref 32767 lookup default;"
             "rm -rf /run/wireguard /run/probes* /run/done* /run/stop /run/calls; true",
             check=False,
         )
