@@ -62,7 +62,8 @@ class KernelMachine:
         return self.qemu.shell(script, stdin, check)
 
     def call(self, options: dict[str, Any], check: bool = False) -> dict[str, Any]:
-        return self.qemu.call(options, check, module=self.module)
+        # Its first process is a shell, and not in a changed root: systemctl has to be told that nobody listens.
+        return self.qemu.call(options, check, prefix="SYSTEMD_OFFLINE=1", module=self.module)
 
     state = Machine.state
     read = Machine.read

@@ -105,7 +105,7 @@ def test_the_prefix_goes_with_the_session(fabric: Fabric, home: Home) -> None:
 def test_reboot_with_bgp(fabric: Fabric, home: Home, node: str) -> None:
     home.until_it_answers()
     begun = time.monotonic()
-    fabric.twin(reboot=[node])
+    fabric.twin(state="rebooted", reboot=[node])
     home.until_it_answers(180)
     seconds = time.monotonic() - begun
     fabric.wait("the prefix", lambda: from_peer(fabric, NODE, FAR) == [HOME], 120)

@@ -17,7 +17,7 @@ from standing import Fabric
 def test_reboot(fabric: Fabric, home: Home, node: str) -> None:
     home.until_it_answers()
     begun = time.monotonic()
-    fabric.twin(reboot=[node])
+    fabric.twin(state="rebooted", reboot=[node])
     home.until_it_answers(180)
     seconds = time.monotonic() - begun
     for name in (NODE, SITE):
