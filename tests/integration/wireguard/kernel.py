@@ -30,6 +30,10 @@ class KernelMachine:
         self.qemu = Qemu("wireguard_interface")
         self.module = "wireguard_interface"
         self.shell("modprobe wireguard; modprobe veth; modprobe dummy; mkdir /root/kept")
+        # What udev makes elsewhere; wg-quick hands its configuration over by such a name.
+        self.shell(
+            "ln -sfn /proc/self/fd /dev/fd; cd /dev; ln -sfn fd/0 stdin; ln -sfn fd/1 stdout; ln -sfn fd/2 stderr"
+        )
         self.shell(f"cp -a {TOOLS} /etc/network/interfaces /root/kept/")
 
     def empty(self) -> None:
