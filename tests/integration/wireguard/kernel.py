@@ -53,11 +53,11 @@ class KernelMachine:
             "ip netns del far 2>/dev/null;"
             "for l in $(ip -o link show type wireguard | cut -d: -f2); do ip link del $l; done;"
             "for l in up0 up1; do ip link del $l 2>/dev/null; done;"
-            "for f in 4 6; do ip -$f rule flush; ip -$f rule add pref 32766 lookup main;"
+            "for f in 4 6; do for p in $(ip -$f rule | cut -d: -f1 | grep -vE '^(0|32766|32767)$');"
+            " do ip -$f rule del pref $p; done;"
             " ip -$f route flush table 110; ip -$f route flush proto 213;"
             " ip -$f route flush table all type blackhole;"
             " ip -$f route flush table all type unreachable; done 2>/dev/null;"
-            "ip -4 rule add pref 32767 lookup default;"
             "rm -rf /run/wireguard /run/probes* /run/done* /run/stop /run/calls; true",
             check=False,
         )

@@ -129,7 +129,7 @@ class Lab:
         """Everything that could move, without what moves by itself (handshakes and counters)."""
         script = (
             "ip -o addr show | sed 's/^[0-9]*: //; /stable-privacy/d; / link /d';"
-            "ip -o link show | sed 's/^[0-9]*: //; s/.    link.ether.*//';"
+            "ip -o link show | sed 's/^[0-9]*: //; s/@if[0-9]*/@if/; s/.    link.ether.*//';"
             "ip -N -4 route show table all; ip -N -6 route show table all; ip -4 rule; ip -6 rule;"
             "for f in public-key listen-port fwmark allowed-ips endpoints persistent-keepalive preshared-keys;"
             " do echo == $f; wg show wg0 $f 2>/dev/null; done"
@@ -147,7 +147,7 @@ class Lab:
     def daemon(self) -> int:
         """What wg0 stands or falls with: its process, or the kernel's interface."""
         if self.implementation == "kernel":
-            return int(self.shell("cat /sys/class/net/wg0/ifindex"))
+            return int(self.shell("ip -o link show wg0").partition(":")[0])
         for line in self.shell("pgrep -a -x wireguard-go", check=False).splitlines():
             if line.split()[-1] == "wg0":
                 return int(line.split()[0])
