@@ -198,7 +198,7 @@ def test_many_segments(tmp_path: Path) -> None:
             ("halved", halve, f"{halve / plain_halve:.2f} times {plain_halve:.1f} s (one `link del` a line)"),
             ("the other half removed", remove, f"{remove / plain_halve:.2f} times the same"),
         ):
-            record("overlay", f"{COUNT} VXLAN segments {name}", f"{module:.2f} s; {batch}", 1, how)
+            record("evpn", f"{COUNT} VXLAN segments {name}", f"{module:.2f} s; {batch}", 1, how)
             print(f"{name}: {module:.2f} s; {batch}")
         assert halve < plain_halve
         assert vtep.pids() == pids
