@@ -55,7 +55,7 @@ def routing(number: int) -> dict[str, Any]:
             {
                 "asn": tenant.ases[number],
                 "vrf": tenant.name,
-                "router_id": {"ipv4": f"10.255.0.{number}"},
+                "router_id": f"10.255.0.{number}",
                 "address_families": [
                     {"afi": "ipv4", "safi": "unicast", "redistribute": [{"protocol": "connected"}]},
                     {"afi": "l2vpn", "safi": "evpn", "advertise": [{"afi": "ipv4"}]},
@@ -82,8 +82,9 @@ def build(machine: Qemu, number: int) -> None:
             f"ip -n {host} addr add 10.1.{number}.10/24 dev eth0; ip -n {host} link set dev eth0 up;"
             f"ip -n {host} route add default via 10.1.{number}.1"
         )
-    rendered = machine.call(routing(number), module="frr_bgp").get("rendered")
-    assert rendered
+    result = machine.call(routing(number), module="frr_bgp")
+    rendered = result.get("rendered")
+    assert rendered, result
     machine.shell(f"cat > /run/tenants{number}; vtysh -N v{number} -f /run/tenants{number}", rendered)
     # A bridge that is in a VRF is as planned: the second run takes it out of nothing.
     again = machine.call(bridges(number), prefix=f"ip netns exec v{number}")
@@ -107,17 +108,16 @@ def test_tenants_with_an_as_of_their_own(emulated: Qemu) -> None:
     finally:
         for number in (1, 2):
             for tenant in TENANTS:
-                emulated.shell(
-                    f"vtysh -N v{number} -c 'configure terminal' -c 'no router bgp {tenant.ases[number]} vrf {tenant.name}'"
-                    f" -c 'vrf {tenant.name}' -c 'no vni'; ip netns del {tenant.name}-host{number}",
-                    check=False,
-                )
+                lines = ("configure terminal", f"no router bgp {tenant.ases[number]} vrf {tenant.name}")
+                lines += (f"vrf {tenant.name}", "no vni")
+                vtysh = " ".join(f"-c '{line}'" for line in lines)
+                emulated.shell(f"vtysh -N v{number} {vtysh}; ip netns del {tenant.name}-host{number}", check=False)
             emulated.call({**bridges(number), "segments": []}, prefix=f"ip netns exec v{number}")
-            emulated.shell(f"for t in red blue; do ip -n v{number} link del dev $t; done")
+            emulated.shell(f"for t in red blue; do ip -n v{number} link del dev $t; done", check=False)
 
 
 def _check(machine: Qemu) -> None:
-    for tenant, l3vni in ((each.name, each.l3vni) for each in TENANTS):
+    for tenant, l3vni, ases in ((each.name, each.l3vni, each.ases) for each in TENANTS):
         until(f"the other VTEP's network in VRF {tenant}", lambda t=tenant: "10.1.2.0/24" in routes(machine, 1, t), 90)
         route = routes(machine, 1, tenant)["10.1.2.0/24"]
         assert (route["gateway"], route["dev"]) == ("10.255.0.2", f"{tenant}l3")
@@ -129,10 +129,10 @@ def _check(machine: Qemu) -> None:
         shown = json.loads(
             machine.shell(f"vtysh -N v1 -c 'show bgp vrf {tenant} ipv4 unicast 10.1.2.0/24 json'").stdout
         )
-        # The instances' own numbers are not in the path: it begins and ends with the VTEP that announces.
-        assert [path["aspath"]["string"] for path in shown["paths"]] == ["65002"]
-        vni = json.loads(machine.shell(f"vtysh -N v1 -c 'show evpn vni {l3vni} json'").stdout)
-        assert (vni["type"], vni["vrf"], vni["state"]) == ("L3", tenant, "Up")
+        # The VTEP's own AS, and behind it the tenant's there. Route targets differ in the AS and match by the VNI.
+        assert [path["aspath"]["string"] for path in shown["paths"]] == [f"65002 {ases[2]}"]
+        (vrf,) = json.loads(machine.shell(f"vtysh -N v1 -c 'show vrf {tenant} vni json'").stdout)["vrfs"]
+        assert (vrf["vni"], vrf["sviIntf"], vrf["state"]) == (l3vni, f"{tenant}l3", "Up"), vrf
     # The default VRF knows nothing of the tenants, and the tenants nothing of each other, although they have the same
     # addresses: an address that only red has is not there for blue.
     assert not machine.shell("ip -n v1 route show 10.1.2.0/24").stdout
