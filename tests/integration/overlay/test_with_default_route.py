@@ -114,13 +114,14 @@ def sent(fabric: Fabric, gateway: str) -> set[str]:
 
 
 FLOWS = 12
-HOW = f"server with BGP and its /32, {FLOWS} flows from the other datacenter, UDP echo each 10 ms, worst"
+HOW = f"server with BGP and its own /32 and /128, {FLOWS} flows from the other datacenter, UDP echo each 10 ms, worst"
 BFD_LINES = "transmit-interval {0}", "receive-interval {0}"
 
 
-def test_a_server_with_bgp_loses_a_link(fabric: Fabric, runs: int) -> None:
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_server_with_bgp_loses_a_link(fabric: Fabric, runs: int, family: int) -> None:
     interface = fabric.link(SERVER, "DC01R01")[0]
-    addresses = (fabric.loopback(OTHER, 4), fabric.loopback(SERVER, 4))
+    addresses = (fabric.loopback(OTHER, family), fabric.loopback(SERVER, family))
     probes = []
     for dummy in range(runs):
         with probing(fabric, (OTHER, SERVER), addresses, flows=FLOWS, settle_s=3) as probe:
@@ -132,15 +133,16 @@ def test_a_server_with_bgp_loses_a_link(fabric: Fabric, runs: int) -> None:
         fabric.ask(SERVER, f"ip link set dev {interface} up")
         until(lambda: up(fabric, SERVER, interface), "the session is back", 60)
         fabric.verify()
-    note("server with BGP, link down", probes, HOW)
+    note(f"server with BGP, link down, IPv{family}", probes, HOW)
     for result in probes:
         assert result.gap_ms <= 250 + 2 * result.late_ms, result
 
 
-def test_a_server_with_bgp_loses_a_link_silently(fabric: Fabric, runs: int) -> None:
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_server_with_bgp_loses_a_link_silently(fabric: Fabric, runs: int, family: int) -> None:
     """With BFD of 3x100 ms on this one link; a run in which BFD was down before counts for nothing."""
     interface = fabric.link(SERVER, "DC01R01")[0]
-    addresses = (fabric.loopback(OTHER, 4), fabric.loopback(SERVER, 4))
+    addresses = (fabric.loopback(OTHER, family), fabric.loopback(SERVER, family))
     ends = (SERVER, "DC01R01")
     slow = fabric.nodes[SERVER]["frr"]["config"]["bfd_profiles"][0]["transmit_interval_ms"]
     probes, void = [], 0
@@ -166,7 +168,7 @@ def test_a_server_with_bgp_loses_a_link_silently(fabric: Fabric, runs: int) -> N
         bfd(fabric, ends, slow)
     until(lambda: up(fabric, SERVER, interface), "the session is back", 60)
     fabric.verify()
-    note("server with BGP, silent loss, BFD 3x100", probes, f"{HOW}; {void} void")
+    note(f"server with BGP, silent loss, BFD 3x100, IPv{family}", probes, f"{HOW}; {void} void")
     for result in probes:
         assert result.gap_ms <= 500 + 2 * result.late_ms, result
 
