@@ -72,6 +72,20 @@ def test_a_change_in_place_keeps_the_guests(fabric: Fabric, guests: dict[str, st
     assert tap["master"] == "vmbr601"
 
 
+def test_a_node_passes_nothing_of_evpn_on(fabric: Fabric) -> None:
+    """What the routers get from a node begins there, although it knows the routes of all the others."""
+    for node in NODES:
+        own = fabric.loopback(node, 4)
+        known = fabric.json(node, "vtysh -c 'show bgp l2vpn evpn route type multicast json'")
+        assert len([key for key in known if ":" in key]) > len(fabric.nodes[node]["overlay"]["segments"]), known
+        for router in ("leaf1", "leaf2"):
+            neighbor = fabric.link(node, router)[1]
+            shown = fabric.json(router, f"vtysh -c 'show bgp l2vpn evpn neighbors {neighbor} routes json'")
+            assert shown, f"{router} has nothing of {node}"
+            from_where = {key.partition(":")[0] for key in shown if key[:1].isdigit() and ":" in key}
+            assert from_where == {own}, shown
+
+
 @pytest.mark.parametrize("over", ["the segment", "two loopback links"])
 def test_a_cluster_and_a_lost_router(fabric: Fabric, over: str) -> None:
     addresses = SEGMENT if over == "the segment" else loopbacks(fabric)
