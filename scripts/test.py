@@ -66,6 +66,13 @@ LABS = (
     live("proxmox", "tests/integration/proxmox"),
 )
 
+OVERLAY = "tests/integration/overlay"
+EVPN = (
+    "examples/two-datacenters/fabric.yml",
+    "examples/two-datacenters/with-default-route.fabric.yml",
+    "examples/proxmox-evpn/fabric.yml",
+)
+
 # Root: one at a time, since each brings machines of its own up on the same two cores.
 LIVE = (
     live("twin", "tests/integration/twin"),
@@ -77,6 +84,10 @@ LIVE = (
     Step("vms", ("python", "scripts/twin.py", "up", "--fabric", "examples/routed-vms/fabric.yml"), 60),
     live("guests", "tests/integration/guests/test_migration.py", "tests/integration/guests/test_bridge.py"),
     Step("vms-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/routed-vms/fabric.yml")),
+    # Once: the tests run site.yml again, with the kernel's monitors on.
+    Step("overlay-up", ("python", "scripts/twin.py", "up", "--once", "--fabric", EVPN[0]), 60),
+    live("overlay", *(f"{OVERLAY}/test_{name}.py" for name in ("servers", "switch_over", "losses"))),
+    Step("overlay-down", ("python", "scripts/twin.py", "down", "--fabric", EVPN[0])),
     Step("foreign-project", ("scripts/foreign_project.sh",)),
     Step("importer", ("scripts/importer.sh",)),
     Step("molecule", ("scripts/molecule.sh",), 60),
@@ -94,24 +105,28 @@ ACCEPT_PARALLEL = {
         for release in ("trixie", "bookworm")
     )
 }
-EVPN = (
-    "examples/two-datacenters/fabric.yml",
-    "examples/two-datacenters/with-default-route.fabric.yml",
-    "examples/proxmox-evpn/fabric.yml",
-)
+
+
+def overlay(number: int, *tests: str) -> tuple[Step, ...]:
+    """One of the EVPN files: its twin brought up, each of the tests by itself, the twin taken away."""
+    file = EVPN[number - 1]
+    return (
+        Step(f"overlay-{number}-up", ("python", "scripts/twin.py", "up", "--fabric", file), 60),
+        *(
+            live(f"overlay-{number}-{test}", f"{OVERLAY}/test_{test}.py", FABRIC_ACCEPT="1", FABRIC_TWIN_FILE=file)
+            for test in tests
+        ),
+        Step(f"overlay-{number}-down", ("python", "scripts/twin.py", "down", "--fabric", file)),
+    )
+
+
 ACCEPT = {
     "wireguard": (live("wireguard", "tests/integration/wireguard", FABRIC_ACCEPT="1"),),
     "evpn": (
         live("vxlan", "tests/integration/vxlan", FABRIC_ACCEPT="1"),
-        *(
-            step
-            for number, file in enumerate(EVPN, start=1)
-            for step in (
-                Step(f"overlay-{number}-up", ("python", "scripts/twin.py", "up", "--fabric", file), 60),
-                live(f"overlay-{number}", "tests/integration/overlay", FABRIC_ACCEPT="1", FABRIC_TWIN_FILE=file),
-                Step(f"overlay-{number}-down", ("python", "scripts/twin.py", "down", "--fabric", file)),
-            )
-        ),
+        *overlay(1, "faults", "servers", "switch_over", "losses", "vrrp"),
+        *overlay(2, "with_default_route"),
+        *overlay(3, "proxmox"),
     ),
     "spine": (
         live("underlay", "tests/integration/underlay", FABRIC_ACCEPT="1"),
