@@ -100,6 +100,12 @@ def reaches(machine: Qemu, host: str, target: str) -> bool:
     return machine.shell(f"ip netns exec {host} ping -n -c 1 -W 2 {target}", check=False).returncode == 0
 
 
+def layer3(machine: Qemu, tenant: str) -> tuple[int, str, str]:
+    """L3VNI of a VRF on VTEP 1, its bridge, and whether it is up."""
+    (vrf,) = json.loads(machine.shell(f"vtysh -N v1 -c 'show vrf {tenant} vni json'").stdout)["vrfs"]
+    return vrf["vni"], vrf["sviIntf"], vrf["state"]
+
+
 def test_tenants_with_an_as_of_their_own(emulated: Qemu) -> None:
     try:
         for number in (1, 2):
@@ -131,11 +137,17 @@ def _check(machine: Qemu) -> None:
         )
         # The VTEP's own AS, and behind it the tenant's there. Route targets differ in the AS and match by the VNI.
         assert [path["aspath"]["string"] for path in shown["paths"]] == [f"65002 {ases[2]}"]
-        (vrf,) = json.loads(machine.shell(f"vtysh -N v1 -c 'show vrf {tenant} vni json'").stdout)["vrfs"]
-        assert (vrf["vni"], vrf["sviIntf"], vrf["state"]) == (l3vni, f"{tenant}l3", "Up"), vrf
+        assert layer3(machine, tenant) == (l3vni, f"{tenant}l3", "Up")
     # The default VRF knows nothing of the tenants, and the tenants nothing of each other, although they have the same
     # addresses: an address that only red has is not there for blue.
     assert not machine.shell("ip -n v1 route show 10.1.2.0/24").stdout
     machine.shell("ip -n red-host2 addr add 10.1.2.11/24 dev eth0")
     assert reaches(machine, "red-host1", "10.1.2.11")
     assert not reaches(machine, "blue-host1", "10.1.2.11")
+    # What "nothing happens" looks like: the bridge of the L3VNI is not in the VRF.
+    machine.shell("ip -n v1 link set dev redl3 nomaster")
+    until("the L3VNI is down", lambda: layer3(machine, "red")[2] != "Up", 30)
+    until("and its routes are gone", lambda: not routes(machine, 1, "red"), 30)
+    machine.shell("ip -n v1 link set dev redl3 master red")
+    until("the L3VNI is up", lambda: layer3(machine, "red")[2] == "Up", 30)
+    until("the host of tenant red answers", lambda: reaches(machine, "red-host1", "10.1.2.10"), 60)
