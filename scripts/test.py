@@ -66,6 +66,11 @@ LABS = (
     live("proxmox", "tests/integration/proxmox"),
 )
 
+VXLAN = {
+    "bridge": ("vxlan_bridge", "networkd"),
+    "evpn": ("evpn",),
+    "kernel": ("with_kernel_bond", "with_kernel_single_form", "with_kernel_tenants"),
+}
 OVERLAY = "tests/integration/overlay"
 EVPN = (
     "examples/two-datacenters/fabric.yml",
@@ -123,7 +128,10 @@ def overlay(number: int, *tests: str) -> tuple[Step, ...]:
 ACCEPT = {
     "wireguard": (live("wireguard", "tests/integration/wireguard", FABRIC_ACCEPT="1"),),
     "evpn": (
-        live("vxlan", "tests/integration/vxlan", FABRIC_ACCEPT="1"),
+        *(
+            live(f"vxlan-{name}", *(f"tests/integration/vxlan/test_{test}.py" for test in tests), FABRIC_ACCEPT="1")
+            for name, tests in VXLAN.items()
+        ),
         *overlay(1, "faults", "servers", "switch_over", "losses", "vrrp"),
         *overlay(2, "with_default_route"),
         *overlay(3, "proxmox"),

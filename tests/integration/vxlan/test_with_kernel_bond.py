@@ -17,7 +17,7 @@ from figures import accepting, record
 from frrlab import until
 from qemulab import CHECKOUT, Qemu
 
-RUNS = 10 if accepting() else 2
+RUNS = 10 if accepting() else 1
 SEGMENT = {"vni": 300, "bridge": "lan300"}
 SERVER, ADDRESS = "server", "10.30.0.101"
 PROGRAM = CHECKOUT / "roles" / "server" / "files" / "fabric_legs.py"
