@@ -38,9 +38,8 @@ RTMGRP_LINK = 1
 BROADCAST = b"\xff" * 6
 ETHERTYPE_ARP, ETHERTYPE_IPV6 = 0x0806, 0x86DD
 RESYNC_S = 10.0
-# A bridge forgets after 300 s what it has not heard from, and a gateway with more than gc_thresh1 (128) neighbours after
-# gc_stale_time (60 s); EVPN then withdraws it.
-REFRESH_S = 25.0
+# A bridge forgets after 300 s what it has not heard from, and EVPN withdraws it.
+REFRESH_S = 100.0
 
 
 class Config(NamedTuple):
