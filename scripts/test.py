@@ -133,7 +133,7 @@ ACCEPT = {
             for name, tests in VXLAN.items()
         ),
         *overlay(1, "faults", "servers", "switch_over", "losses", "vrrp"),
-        *overlay(2, "with_default_route"),
+        *overlay(2, "with_default_route", "losses"),
         *overlay(3, "proxmox"),
     ),
     "spine": (

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import pytest
-from probe import probing, rest, until
-from servers import VNI, address, behind, leg, mac, note, settled
+from probe import probing, until
+from servers import VNI, address, behind, leg, mac, note, received, settled
 from standing import Fabric
 
 GATEWAYS = ("DC01GW01", "DC02GW01")
@@ -180,16 +180,6 @@ def other_way(fabric: Fabric, interface: str) -> bool:
     at = fabric.link("DC01R01", SERVER)[0]
     shown = fabric.json("DC01R01", f"ip -j route show {own}")
     return any(route.get("dev") == at for route in shown) and up(fabric, SERVER, interface)
-
-
-def received(fabric: Fabric, node: str, interface: str) -> int:
-    """How many packets come in within half a second."""
-    counts = []
-    for pause_s in (0.5, 0.0):
-        (link,) = fabric.json(node, f"ip -j -s link show dev {interface}")
-        counts.append(int(link["stats64"]["rx"]["packets"]))
-        rest(pause_s)
-    return counts[1] - counts[0]
 
 
 def up(fabric: Fabric, node: str, interface: str) -> bool:
