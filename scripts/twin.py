@@ -5,7 +5,7 @@
 """A fabric's twin from the command line: `make twin`, `make demo`, `make twin-down` and `make shell` come here.
 
     scripts/twin.py up --fabric PATH [--remove]   image, up, site, guests, verify, site again (must move
-                                                  nothing), verify
+                                                  nothing), verify; --once leaves out the second run
     scripts/twin.py down --fabric PATH            take it away (--name NAME when the file no longer reads)
     scripts/twin.py list                          the twins that stand on this machine
     scripts/twin.py shell NODE [COMMAND...]       a shell, or a command, in a node
