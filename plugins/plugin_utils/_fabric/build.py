@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from . import addressing
+from .ceph import ceph_nodes, more_addresses, read_ceph
 from .errors import Path, Problems
 from .gateways import check_uplinks, read_gateway
 from .guests import read_guests
@@ -21,6 +22,7 @@ from .links import read_links
 from .model import Bfd, Fabric, Node, Pools, Underlay
 from .numbers import BFD_DEFAULT, BFD_TWIN, MTU_DEFAULT, RESERVED_ASNS
 from .overlay import read_overlay
+from .overlay_model import Segment
 from .proxmox import read_proxmox
 from .segments import announced_by, read_segments
 from .servers import check_servers, is_attached, read_servers
@@ -65,11 +67,19 @@ def build(data: dict[str, Any], problems: Problems) -> Fabric:
     overlay = read_overlay(data, fabric, problems)
     segments = read_segments(data, fabric, overlay, problems)
     servers, segments = read_servers(raw_servers, segments, fabric, problems)
-    nodes = {name: replace(node, announced=announced_by(node, segments)) for name, node in nodes.items()}
+    more = more_addresses(data.get("ceph"), ceph_nodes(fabric), problems)
+    nodes = {name: _with_announced(node, more.get(name), segments) for name, node in nodes.items()}
     fabric = replace(fabric, nodes=nodes, overlay=overlay, segments=segments, servers=servers)
+    fabric = replace(fabric, ceph=read_ceph(data.get("ceph"), fabric, more, problems))
     check_uplinks(fabric, problems)
     fabric = replace(fabric, proxmox=read_proxmox(data.get("proxmox") or {}, fabric, problems))
     return replace(fabric, guests=read_guests(data, fabric, problems))
+
+
+def _with_announced(node: Node, more: str | None, segments: tuple[Segment, ...]) -> Node:
+    addresses = (more,) if more else ()
+    prefixes = tuple(addressing.host_prefix(address) for address in addresses)
+    return replace(node, announced=(*announced_by(node, segments), *prefixes), more=addresses)
 
 
 def _read_pools(raw: dict[str, Any]) -> Pools:

@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from .addressing import FAMILIES, PrefixRule
 from .errors import Path
 from .overlay_model import Gateway, Overlay, Segment, Server
+
+if TYPE_CHECKING:
+    from .ceph import Ceph
 
 LinkKind = Literal["unnumbered", "numbered", "peer"]
 
@@ -62,7 +65,9 @@ class Node:
     sysctl: dict[str, str]
     gateway: Gateway | None = None
     announced: tuple[str, ...] = ()
-    """Prefixes that it announces beside its loopbacks: networks of segments whose gateway it is."""
+    """Prefixes that it announces beside its loopbacks: networks of segments whose gateway it is, and `more`."""
+    more: tuple[str, ...] = ()
+    """Further addresses on its loopback, without length: Ceph's."""
 
     @property
     def is_router(self) -> bool:
@@ -160,6 +165,7 @@ class Fabric:
     guests: tuple[Guest, ...] = ()
     guest_sources: tuple[str, ...] = ("fabric",)
     proxmox: Proxmox = field(default_factory=Proxmox)
+    ceph: Ceph | None = None
 
     def has_guests(self, node: Node) -> bool:
         """Whether guests with addresses of their own run on *node*."""

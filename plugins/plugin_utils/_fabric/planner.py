@@ -19,6 +19,7 @@ from .plan import gateway, outside, overlay, policy, servers
 from .plan import groups as plan_groups
 from .plan import guests as plan_guests
 from .plan.bgp import frr_config, uses_bfd
+from .plan.ceph import ceph
 from .plan.propagation import Reach, simulate
 from .plan.proxmox import proxmox
 from .plan.sessions import Session, sessions
@@ -169,6 +170,7 @@ def _fabric_node(
         "gateway": gateway.gateway(node),
         "guests": plan_guests.guests(fabric, node),
         "proxmox": proxmox(fabric, node, finished_underlay["interfaces"]),
+        "ceph": ceph(fabric, node, twin),
         "verify": verify(fabric, node, live, reach, twin),
         "twin": {
             **twin_image(fabric, node),

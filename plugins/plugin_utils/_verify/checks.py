@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.routed.fabric.plugins.plugin_utils._verify import guests, overlay, routing, underlay
+from ansible_collections.routed.fabric.plugins.plugin_utils._verify import ceph, guests, overlay, routing, underlay
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify.result import FAILED, SKIPPED, Result
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify.state import Live, Plan, family_of
 
@@ -29,6 +29,15 @@ OVERLAY_CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
     overlay.remote_vteps,
     overlay.nat_loaded,
 )
+# These say nothing on a node without Ceph.
+CEPH_CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
+    ceph.ceph_monitors,
+    ceph.ceph_manager,
+    ceph.ceph_osds,
+    ceph.ceph_placement_groups,
+    ceph.ceph_health,
+    ceph.ceph_listeners,
+)
 CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
     underlay.link_as_planned,
     underlay.addresses_as_planned,
@@ -42,6 +51,7 @@ CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
     routing.no_foreign_prefix,
     *OVERLAY_CHECKS,
     *GUEST_CHECKS,
+    *CEPH_CHECKS,
 )
 
 
@@ -57,6 +67,7 @@ def questions(node: Mapping[str, Any], ping_deadline_s: float = 2.0) -> dict[str
     subsets = ["bgp", "rib", "advertised", "links", "addresses", "routes", "sysctl", "pings"]
     subsets += ["evpn", "vxlan"] if plan.segments else []
     subsets += ["nft"] if plan.verify.get("nat") else []
+    subsets += ["ceph"] if plan.ceph else []
     subsets += ["guests"] if plan.guests else []
     return {
         "gather_subset": subsets,

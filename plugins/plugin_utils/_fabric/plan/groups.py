@@ -24,6 +24,8 @@ def groups(fabric: Fabric) -> dict[str, list[str]]:
         # our part of the nodes that run guests with addresses of their own
         "fabric_guest_nodes": [n.name for n in fabric.nodes.values() if n.managed and fabric.has_guests(n)],
         "function_proxmox": [],
+        # nodes of a cluster that we know of
+        "fabric_ceph": [n.name for n in fabric.nodes.values() if fabric.ceph and n.name in fabric.ceph.addresses],
     }
     for server in fabric.servers.values():
         names = ["function_server", *([f"site_{server.site}"] if server.site else [])]

@@ -1,0 +1,116 @@
+# Copyright (c) 2026 The routed.fabric contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to the collection routed.fabric: no promise is made to code outside of it.
+"""The rolling change: this node's monitor, then its other daemons, one after the other, with the cluster asked between.
+
+It stops at the first doubt and says the way back. Each node of a cluster makes its own part; the role sees to it that
+they do so one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ansible_collections.routed.fabric.plugins.module_utils._ceph._cluster import Cluster
+from ansible_collections.routed.fabric.plugins.module_utils._ceph._errors import CephError
+from ansible_collections.routed.fabric.plugins.module_utils._ceph._plan import Move
+from ansible_collections.routed.fabric.plugins.module_utils._ceph._wanted import host_addresses
+
+
+class Rolling:
+    """`write`: puts the finished ceph.conf in its place; `restore`: the former one."""
+
+    def __init__(
+        self, cluster: Cluster, deadline_s: float, write: Callable[[], None], restore: Callable[[], None]
+    ) -> None:
+        self._cluster = cluster
+        self._deadline_s = deadline_s
+        self._write = write
+        self._restore = restore
+        self.commands: list[str] = []
+        self._back: list[str] = []
+        """What undoes the steps so far, the last one first."""
+
+    def run(self, own: Move | None, daemons: Sequence[str]) -> None:
+        """`own`: this node's monitor if it moves; `daemons`: what restarts after it."""
+        monitors = self._cluster.monmap()
+        known = [str(a) for m in monitors for a in m.addresses]
+        going = [str(a) for a in host_addresses(own.after, "monitors")] if own else []
+        # whoever of them answers: the file knows only where the monitors will be
+        self._cluster = self._cluster.at([*known, *(a for a in going if a not in known)])
+        count = len(monitors)
+        doubts = self._cluster.health().doubts(count)
+        if doubts:
+            raise CephError(f"the cluster is in no state to restart daemons: {'; '.join(doubts)}; nothing was changed")
+        had_noout = "noout" in self._cluster.flags()
+        written = False
+        try:
+            if not had_noout:
+                self._do("ceph osd set noout", lambda: self._cluster.ask("osd", "set", "noout"))
+                self._back.insert(0, "ceph osd unset noout")
+            if own:
+                self._move(own, count)
+            self._do("write ceph.conf", self._write)
+            written = True
+            self._back.insert(0, "put the former ceph.conf back")
+            for daemon in daemons:
+                self._restart(daemon, count)
+        except CephError as exc:
+            raise CephError(self._stopped(exc, had_noout=had_noout, written=written, moved=own)) from exc
+        if not had_noout:
+            self._do("ceph osd unset noout", lambda: self._cluster.ask("osd", "unset", "noout"))
+        self._cluster.wait(lambda: self._cluster.health().doubts(count), self._deadline_s, "after the change")
+
+    def _do(self, words: str, work: Callable[[], object]) -> None:
+        work()
+        self.commands.append(words)
+
+    def _move(self, own: Move, count: int) -> None:
+        daemon = f"mon.{own.name}"
+        refusal = self._cluster.ok_to_stop(daemon)
+        if refusal:
+            raise CephError(f"{daemon} cannot be stopped: {refusal}")
+        self._do(f"ceph mon set-addrs {own.name} {own.after}", lambda: self._cluster.set_addresses(own.name, own.after))
+        self._back[:0] = [f"ceph mon set-addrs {own.name} {own.before}", f"systemctl restart ceph-mon@{own.name}"]
+        # It sees that its address is gone from the monmap and ends; systemd does not start it again (exit status 0).
+        self._do(f"systemctl restart ceph-mon@{own.name}", lambda: self._cluster.restart(daemon))
+        self._cluster.wait(lambda: self._joined(own, count), self._deadline_s, f"{daemon} at its new address")
+
+    def _joined(self, own: Move, count: int) -> list[str]:
+        doubts = [d for d in self._cluster.health().doubts(count) if "monitors" in d]
+        there = next((m for m in self._cluster.monmap() if m.name == own.name), None)
+        if there is None or there.addresses != tuple(host_addresses(own.after, "monitors")):
+            doubts.append(f"the monmap has {there.vector if there else 'nothing'} for {own.name}")
+        return doubts
+
+    def _restart(self, daemon: str, count: int) -> None:
+        if not daemon.startswith("mgr."):
+            refusal = self._cluster.ok_to_stop(daemon)
+            if refusal:
+                raise CephError(f"{daemon} cannot be stopped: {refusal}")
+        since = self._cluster.up_from(daemon)
+        self._do(f"restart {daemon}", lambda: self._cluster.restart(daemon))
+        self._cluster.wait(
+            lambda: self._back_up(daemon, count, since), self._deadline_s, f"after the restart of {daemon}"
+        )
+
+    def _back_up(self, daemon: str, count: int, since: int) -> list[str]:
+        doubts = self._cluster.health().doubts(count) or self._cluster.not_running(daemon)
+        # the cluster takes a moment to notice: until then its health is that of before
+        if not doubts and daemon.startswith("osd.") and self._cluster.up_from(daemon) <= since:
+            doubts = [f"{daemon} has not come up anew"]
+        return doubts
+
+    def _stopped(self, exc: CephError, *, had_noout: bool, written: bool, moved: Move | None) -> str:
+        """The sentence, after what can be undone without a person's judgement was."""
+        if not self.commands:
+            return f"{exc}; nothing was changed"
+        if not (moved and len(self.commands) > (0 if had_noout else 1)) and not written:
+            # nothing but noout
+            rc, dummy_out, err = self._cluster.try_ask("osd", "unset", "noout")
+            if rc == 0:
+                return f"{exc}; nothing was changed (noout is unset again)"
+            return f"{exc}; noout is still set ({err.strip()}): `ceph osd unset noout`"
+        return f"{exc}; done so far: {'; '.join(self.commands)}. The way back: {'; '.join(self._back)}"
