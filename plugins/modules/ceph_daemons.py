@@ -115,7 +115,7 @@ daemons:
   type: list
   elements: str
   sample: [mon.ceph1, mgr.ceph1, osd.0]
-keys:
+has_keys:
   description: Whether the administrator's key is here.
   returned: always
   type: bool

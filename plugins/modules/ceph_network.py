@@ -113,11 +113,11 @@ options:
     type: int
   readdress:
     description:
-      - What to do where daemons have to restart or monitors have to move. V(refuse) refuses if a monitor has to move, and
-        leaves restarts to a person.
-      - V(rolling) moves this node's monitor, if it has to, and restarts this node's daemons for which something changed,
-        one at a time. Before each, the cluster says whether it can be stopped, and after each there have to be full
-        quorum, all OSDs and clean placement groups again. C(noout) is set meanwhile.
+      - What to do where daemons have to restart or monitors have to move. V(refuse) refuses if a monitor has to move,
+        and leaves restarts to a person.
+      - V(rolling) moves this node's monitor, if it has to, and restarts this node's daemons for which something
+        changed, one at a time. Before each, the cluster says whether it can be stopped, and after each there have to be
+        full quorum, all OSDs and clean placement groups again. C(noout) is set meanwhile.
       - It stops at the first doubt and says the way back. Run it on one node after the other.
     type: str
     choices: [refuse, rolling]

@@ -112,7 +112,7 @@ def daemons(root: str = "/") -> list[str]:
 
 
 class Cluster:
-    """`ceph`, answered within CONNECT_S or not at all. `hosts`: where the monitors are, instead of what ceph.conf says."""
+    """`ceph`, answered within CONNECT_S or not at all. `hosts`: where the monitors are, instead of the file's."""
 
     def __init__(self, run: Run, conf: str, hosts: Sequence[str] = ()) -> None:
         self._run = run
@@ -154,6 +154,17 @@ class Cluster:
         osds = json.loads(self.ask("osd", "dump", "--format", "json"))["osds"] if kind == "osd" else []
         return next((int(osd["up_from"]) for osd in osds if str(osd["osd"]) == name and osd["up"]), 0)
 
+    def osd_addresses(self) -> dict[str, list[Address]]:
+        """`{osd.0: [2001:db8::1]}`: where OSDs that are up can be reached, as they told the monitors."""
+        found = {}
+        for osd in json.loads(self.ask("osd", "dump", "--format", "json"))["osds"]:
+            if osd["up"]:
+                parts = osd["public_addrs"]["addrvec"]
+                found[f"osd.{osd['osd']}"] = [
+                    ipaddress.ip_address(p["addr"].rsplit(":", 1)[0].strip("[]")) for p in parts
+                ]
+        return found
+
     def set_addresses(self, name: str, value: Address | str) -> None:
         self.ask("mon", "set-addrs", name, value if isinstance(value, str) else vector(value))
 
@@ -173,8 +184,8 @@ class Cluster:
     def not_running(self, daemon: str) -> list[str]:
         """Empty while systemd has it running."""
         kind, _dot, name = daemon.partition(".")
-        dummy_rc, out, dummy_err = self._run(["systemctl", "is-active", f"ceph-{kind}@{name}.service"])
-        return [] if out.strip() == "active" else [f"{daemon} is {out.strip() or 'not there'}"]
+        state = self._run(["systemctl", "is-active", f"ceph-{kind}@{name}.service"])[1].strip()
+        return [] if state == "active" else [f"{daemon} is {state or 'not there'}"]
 
     def reset(self, daemon: str) -> None:
         """A monitor that leaves on being told so counts as a start that failed, and there are five in half an hour."""

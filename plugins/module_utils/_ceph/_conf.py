@@ -5,9 +5,9 @@
 # Private to the collection routed.fabric: no promise is made to code outside of it.
 """ceph.conf: read and edited line by line, so that whatever is not asked for stays as it is. Pure.
 
-The language is that of Ceph's own parser (src/common/ConfUtils.cc): sections in brackets, `option = value`, comments after
-`#` or `;`, a backslash at the end of a line that goes on, quotes around values. The words of an option's name may be
-parted by spaces, dashes or underscores. Of an option that stands in a section twice the last one counts.
+The language is that of Ceph's own parser (src/common/ConfUtils.cc): sections in brackets, `option = value`, comments
+after `#` or `;`, a backslash at the end of a line that goes on, quotes around values. The words of an option's name may
+be parted by spaces, dashes or underscores. Of an option that stands in a section twice the last one counts.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class Daemons:
             "changed": bool(self.commands),
             "commands": self.commands,
             "daemons": there,
-            "keys": os.path.exists(ADMIN),
+            "has_keys": Path(ADMIN).exists(),
             "monitor": f"mon.{self._name}" in there,
         }
         if diff:
@@ -85,7 +85,7 @@ class Daemons:
                 after.set(section, key, option_value(value))
         if before.text != after.text:
             self._do(f"write {CONF}", lambda: self._file.write(after.text))
-        if self._params["seed"] and not os.path.exists(ADMIN) and not daemons():
+        if self._params["seed"] and not Path(ADMIN).exists() and not daemons():
             self._do("make the cluster's keys", self._make_keys)
         return {"before_header": CONF, "after_header": CONF, "before": before.masked, "after": after.masked}
 
@@ -124,10 +124,8 @@ class Daemons:
             for path in (monmap, keys):
                 os.chown(path, CEPH_UID, CEPH_GID)
             self._own_directory(place)
-            self._run(
-                ["runuser", "-u", "ceph", "--", "ceph-mon", "--mkfs", "-i", self._name]
-                + ["--monmap", str(monmap), "--keyring", str(keys)]
-            )
+            make = ["ceph-mon", "--mkfs", "-i", self._name, "--monmap", str(monmap), "--keyring", str(keys)]
+            self._run(["runuser", "-u", "ceph", "--", *make])
         except (CephError, OSError) as exc:
             shutil.rmtree(place, ignore_errors=True)
             raise CephError(f"monitor {self._name} was not made: {exc}") from exc
@@ -135,7 +133,7 @@ class Daemons:
             shutil.rmtree(work, ignore_errors=True)
 
     def _first_monmap(self, path: Path) -> None:
-        if not os.path.exists(MON_KEYS):
+        if not Path(MON_KEYS).exists():
             raise CephError(
                 f"there is no {MON_KEYS}; stage prepare with seed makes it on one node, and it is copied from there"
             )
@@ -147,7 +145,7 @@ class Daemons:
 
     def _monmap(self) -> list[Member]:
         """Of a cluster that runs; empty where none answers, as when it is made."""
-        if not os.path.exists(ADMIN) or os.path.exists(MON_KEYS):
+        if not Path(ADMIN).exists() or Path(MON_KEYS).exists():
             return []
         with contextlib.suppress(CephError, ValueError):
             return self._cluster.monmap()
@@ -243,7 +241,7 @@ class Daemons:
         self._do(f"ceph-volume lvm create --data {device}", lambda: self._make_device_osd(device))
 
     def _make_device_osd(self, device: str) -> None:
-        if not os.path.exists(BOOTSTRAP_OSD):
+        if not Path(BOOTSTRAP_OSD).exists():
             Path(BOOTSTRAP_OSD).parent.mkdir(parents=True, exist_ok=True)
             with self._private():
                 self._cluster.ask("auth", "get", "client.bootstrap-osd", "-o", BOOTSTRAP_OSD)
@@ -258,8 +256,8 @@ class Daemons:
 
     def _enable(self, unit: str) -> None:
         """Enabled and running; one that has failed is started again."""
-        dummy_rc, enabled, dummy_err = self._try(["systemctl", "is-enabled", unit])
-        dummy_rc, active, dummy_err = self._try(["systemctl", "is-active", unit])
+        enabled = self._try(["systemctl", "is-enabled", unit])[1]
+        active = self._try(["systemctl", "is-active", unit])[1]
         if enabled.strip() != "enabled" or active.strip() not in ("active", "activating"):
             target = f"{unit.partition('@')[0]}.target"
             words = ["systemctl", "enable", "--now", unit, target, "ceph.target"]
@@ -297,6 +295,6 @@ class Daemons:
 def _osd_on(file: str) -> str | None:
     """The number of the OSD whose data are in a file."""
     for block in sorted(Path("/var/lib/ceph/osd").glob("ceph-*/block")):
-        if block.is_symlink() and os.readlink(block) == file:
+        if block.is_symlink() and str(block.readlink()) == file:
             return block.parent.name[5:]
     return None

@@ -66,7 +66,7 @@ def local_addresses(links: Sequence[Mapping[str, Any]]) -> list[Local]:
 
 
 def check_address(values: Values, local: Sequence[Local], path: str = "") -> dict[str, str]:
-    """`{public_network: "2001:db8::1 on lo"}`: the address that a daemon will take. Raises CephError where it has none."""
+    """`{public_network: "2001:db8::1 on lo"}`: the address that a daemon will take. CephError where it has none."""
     picked = {}
     for key in NETWORKS:
         networks = split_networks(values.get(key), f"{path}{key}")
@@ -96,8 +96,8 @@ def _only(networks: Sequence[Network], local: Sequence[Local], path: str, option
     for entry in inside if not good else []:
         if entry.passed_over:
             raise CephError(
-                f"{path}: {entry.address} has the label {entry.label}, and Ceph passes over labels that begin with 'lo:'; "
-                "add it without a label, or to a dummy interface"
+                f"{path}: {entry.address} has the label {entry.label}, and Ceph passes over labels that begin with "
+                "'lo:'; add it without a label, or to a dummy interface"
             )
         raise CephError(f"{path}: {entry.address} is on {entry.interface}, which is down; Ceph passes over it")
     if not good:

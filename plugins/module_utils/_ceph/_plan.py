@@ -22,12 +22,14 @@ from ansible_collections.routed.fabric.plugins.module_utils._ceph._errors import
 from ansible_collections.routed.fabric.plugins.module_utils._ceph._wanted import (
     BINDS,
     OWNED,
+    Address,
     Monitor,
     Values,
     Wanted,
     effective,
     host_addresses,
     same,
+    split_networks,
 )
 
 # Option → the kinds of daemons that read it at their start.
@@ -112,6 +114,18 @@ def restarts(before: Conf, after: Conf, daemons: Sequence[str]) -> tuple[tuple[s
     return tuple(sorted(found, key=lambda entry: (ORDER.index(entry[0].partition(".")[0]), entry[0])))
 
 
+def misplaced(
+    after: Conf, there: Mapping[str, Sequence[Address]], daemons: Sequence[str]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """OSDs of this node that still work outside of their public network, as after a change that was stopped."""
+    found = []
+    for daemon in daemons:
+        networks = split_networks(effective(after, daemon)["public_network"], "public_network")
+        if networks and any(not any(a in n for n in networks) for a in there.get(daemon, ())):
+            found.append((daemon, ("public_network",)))
+    return tuple(found)
+
+
 def _equal(key: str, a: str | None, b: str | None) -> bool:
     if key in BINDS:  # Ceph's defaults: IPv4 alone
         default = "true" if key == "ms_bind_ipv4" else "false"
@@ -131,7 +145,7 @@ def check_mon_host(values: Values, monmap: Sequence[Member], moving: Sequence[Mo
     if missing:
         raise CephError(
             f"mon_host: {', '.join(missing)} is the address of no monitor; the monmap has "
-            f"{', '.join(f'{m.name} {m.vector}' for m in monmap)}; correct mon_host, or say by monitors where each one goes"
+            f"{', '.join(f'{m.name} {m.vector}' for m in monmap)}; correct mon_host, or say by monitors where each goes"
         )
 
 

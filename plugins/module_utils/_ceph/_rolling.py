@@ -109,8 +109,7 @@ class Rolling:
             return f"{exc}; nothing was changed"
         if not (moved and len(self.commands) > (0 if had_noout else 1)) and not written:
             # nothing but noout
-            rc, dummy_out, err = self._cluster.try_ask("osd", "unset", "noout")
-            if rc == 0:
+            if self._cluster.try_ask("osd", "unset", "noout")[0] == 0:
                 return f"{exc}; nothing was changed (noout is unset again)"
-            return f"{exc}; noout is still set ({err.strip()}): `ceph osd unset noout`"
+            return f"{exc}; nothing else was changed, and noout is still set: `ceph osd unset noout`"
         return f"{exc}; done so far: {'; '.join(self.commands)}. The way back: {'; '.join(self._back)}"

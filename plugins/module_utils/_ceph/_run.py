@@ -11,14 +11,24 @@ import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.routed.fabric.plugins.module_utils._ceph import _node, _plan, _wanted
-from ansible_collections.routed.fabric.plugins.module_utils._ceph._cluster import Cluster, Health, Member, daemons
+from ansible_collections.routed.fabric.plugins.module_utils._ceph._cluster import Cluster, Member, daemons
 from ansible_collections.routed.fabric.plugins.module_utils._ceph._conf import Conf
 from ansible_collections.routed.fabric.plugins.module_utils._ceph._errors import CephError
 from ansible_collections.routed.fabric.plugins.module_utils._ceph._file import File
 from ansible_collections.routed.fabric.plugins.module_utils._ceph._rolling import Rolling
+
+
+class Work(NamedTuple):
+    """A change: the file before and after, its text before, and what it means for daemons that run."""
+
+    before: Conf
+    after: Conf
+    text: str | None
+    moving: tuple[_plan.Move, ...]
+    restarts: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 class Network:
@@ -36,8 +46,7 @@ class Network:
         text = self._file.read()
         before = Conf(text or "", self._file.path)
         if self._params["state"] == "gathered":
-            monmap = self._monmap([])
-            return self._result(before, before, {}, monmap, self._health(monmap), (), ())
+            return self._result(Work(before, before, text, (), ()), {}, self._monmap([]))
         after = Conf(text or "", self._file.path)
         _wanted.apply(after, wanted)
         values = _wanted.effective(after, "global")
@@ -46,7 +55,10 @@ class Network:
         vectors = {m.name: _wanted.vector(m.address) for m in wanted.monitors}
         moving = _plan.moves(wanted.monitors, monmap, vectors) if monmap else ()
         restarts = _plan.restarts(before, after, self._daemons)
-        result = self._result(before, after, picked, monmap, self._health(monmap), moving, restarts)
+        if monmap and not restarts:
+            restarts = _plan.misplaced(after, self._cluster.osd_addresses(), self._daemons)
+        work = Work(before, after, text, tuple(moving), restarts)
+        result = self._result(work, picked, monmap)
         if monmap:
             _plan.check_mon_host(values, monmap, moving)
             _plan.check_database(self._cluster.config(), wanted, after)
@@ -55,7 +67,7 @@ class Network:
                 f"this node has {', '.join(self._daemons)}, and no monitor answers, so nobody can say what a change of "
                 f"{self._file.path} would do; bring the cluster up first"
             )
-        return self._change(before, after, text, moving, restarts, result)
+        return self._change(work, result)
 
     def _check(self, after: Conf, wanted: _wanted.Wanted, values: _wanted.Values) -> dict[str, str]:
         """The node, whatever the cluster says."""
@@ -93,18 +105,8 @@ class Network:
                 return monmap
         return []
 
-    def _health(self, monmap: Sequence[Member]) -> Health | None:
-        return self._cluster.health() if monmap else None
-
-    def _change(
-        self,
-        before: Conf,
-        after: Conf,
-        text: str | None,
-        moving: Sequence[_plan.Move],
-        restarts: Sequence[tuple[str, Sequence[str]]],
-        result: dict[str, Any],
-    ) -> dict[str, Any]:
+    def _change(self, work: Work, result: dict[str, Any]) -> dict[str, Any]:
+        before, after, text, moving, restarts = work
         own = next((move for move in moving if move.name == self._params["monitor"]), None)
         rolling = self._params["readdress"] == "rolling"
         if moving and not rolling:
@@ -113,8 +115,13 @@ class Network:
                 f"monitors have to move: {listed}; say readdress: rolling for that, one node after the other "
                 "(check mode shows the plan)"
             )
-        result["changed"] = before.text != after.text or own is not None
+        result["changed"] = before.text != after.text or own is not None or (rolling and bool(restarts))
         writes = [f"write {self._file.path}"] if before.text != after.text else []
+        if restarts and not rolling:
+            self._module.warn(
+                f"{', '.join(daemon for daemon, dummy in restarts)} keep their former addresses until they restart; "
+                "readdress: rolling restarts them one at a time"
+            )
         if not result["changed"]:
             return result
         if self._module.check_mode:
@@ -132,26 +139,14 @@ class Network:
             return result
         self._file.write(after.text)
         result["commands"] = writes
-        if restarts:
-            self._module.warn(
-                f"{', '.join(daemon for daemon, dummy in restarts)} keep their former addresses until they restart; "
-                "readdress: rolling restarts them one at a time"
-            )
         return result
 
-    def _result(
-        self,
-        before: Conf,
-        after: Conf,
-        picked: dict[str, str],
-        monmap: Sequence[Member],
-        health: Health | None,
-        moving: Sequence[_plan.Move],
-        restarts: Sequence[tuple[str, Sequence[str]]],
-    ) -> dict[str, Any]:
+    def _result(self, work: Work, picked: dict[str, str], monmap: Sequence[Member]) -> dict[str, Any]:
+        before, after, dummy, moving, restarts = work
+        health = self._cluster.health() if monmap else None
         plan = _plan.Plan(
-            tuple(moving),
-            tuple((daemon, tuple(keys)) for daemon, keys in restarts),
+            moving,
+            restarts,
             tuple(m.name for m in monmap),
             health.quorum if health else (),
         )

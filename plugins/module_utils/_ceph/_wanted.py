@@ -115,14 +115,14 @@ def wanted_network(params: Mapping[str, Any]) -> Wanted:
                 f"{path}.name: '{name}' is no section of Ceph's daemons; use mon, osd, mgr, mds or one like osd.3"
             )
         sections[name] = _values(entry, f"{path}.")
-    monitors = []
+    monitors: list[Monitor] = []
     for number, entry in enumerate(params["monitors"] or []):
         monitor = Monitor(entry["name"], address(entry["address"], f"monitors[{number}].address"))
         for other in monitors:
             if monitor.name == other.name or monitor.address == other.address:
                 raise CephError(
-                    f"monitors[{number}]: '{monitor.name}' with {monitor.address} stands beside '{other.name}' with {other.address}; "
-                    "names and addresses of monitors are unique"
+                    f"monitors[{number}]: '{monitor.name}' with {monitor.address} stands beside '{other.name}' with "
+                    f"{other.address}; names and addresses of monitors are unique"
                 )
         monitors.append(monitor)
     return Wanted(sections, tuple(monitors), params["mtu"])
@@ -195,7 +195,7 @@ def bound(values: Values) -> dict[int, bool]:
 
 
 def check_families(values: Values, monitors: Sequence[Monitor], path: str) -> None:
-    """One family for everything: a daemon that binds both needs an address of both in every list, and fails otherwise."""
+    """One family for everything: a daemon that binds both needs an address of both in every list, or fails."""
     versions: dict[int, str] = {}
     for key in NETWORKS:
         for entry in split_networks(values.get(key), f"{path}{key}"):
@@ -211,8 +211,8 @@ def check_families(values: Values, monitors: Sequence[Monitor], path: str) -> No
         versions.setdefault(monitor.address.version, f"monitor {monitor.name} {monitor.address}")
     if len(versions) > 1:
         raise CephError(
-            f"{path or 'global: '}{versions[4]} and {versions[6]} are of two families; give all networks, addresses and "
-            "monitors one family"
+            f"{path or 'global: '}{versions[4]} and {versions[6]} are of two families; give all networks, "
+            "addresses and monitors one family"
         )
     for version, what in versions.items():
         flags = bound(values)
@@ -223,8 +223,8 @@ def check_families(values: Values, monitors: Sequence[Monitor], path: str) -> No
             )
         if flags[other]:
             raise CephError(
-                f"ms_bind_ipv{other} is true, and {what} is {_FAMILY[version]}: a daemon would look for an {_FAMILY[other]} "
-                f"address, find none and not start; set ms_bind_ipv{other}: false"
+                f"ms_bind_ipv{other} is true, and {what} is {_FAMILY[version]}: a daemon would look for an "
+                f"{_FAMILY[other]} address, find none and not start; set ms_bind_ipv{other}: false"
             )
 
 

@@ -70,7 +70,7 @@ def build(data: dict[str, Any], problems: Problems) -> Fabric:
     more = more_addresses(data.get("ceph"), ceph_nodes(fabric), problems)
     nodes = {name: _with_announced(node, more.get(name), segments) for name, node in nodes.items()}
     fabric = replace(fabric, nodes=nodes, overlay=overlay, segments=segments, servers=servers)
-    fabric = replace(fabric, ceph=read_ceph(data.get("ceph"), fabric, more, problems))
+    fabric = replace(fabric, ceph=read_ceph(data.get("ceph"), fabric, problems))
     check_uplinks(fabric, problems)
     fabric = replace(fabric, proxmox=read_proxmox(data.get("proxmox") or {}, fabric, problems))
     return replace(fabric, guests=read_guests(data, fabric, problems))

@@ -36,8 +36,6 @@ class Ceph:
     options: dict[str, dict[str, Any]]
     addresses: dict[str, str] = field(default_factory=dict)
     """Node to its address in the public network, without length."""
-    more: dict[str, str] = field(default_factory=dict)
-    """Node to the address that it has for Ceph alone."""
 
     @property
     def family(self) -> str:
@@ -72,13 +70,13 @@ def more_addresses(raw: dict[str, Any] | None, nodes: list[Node], problems: Prob
                 last=addressing.pool_last(pool),
             )
     taken = {address: f"node '{n.name}'" for n in nodes for address in n.loopbacks.values()}
-    for name, value in found.items():
+    for value in found.values():
         if value in taken:
             problems.add("address_taken", ("ceph", "addresses"), address=value, other=taken[value])
     return found
 
 
-def read_ceph(raw: dict[str, Any] | None, fabric: Fabric, more: dict[str, str], problems: Problems) -> Ceph | None:
+def read_ceph(raw: dict[str, Any] | None, fabric: Fabric, problems: Problems) -> Ceph | None:
     """None without Ceph, and where a mistake leaves nothing to plan."""
     if raw is None:
         return None
@@ -111,12 +109,10 @@ def read_ceph(raw: dict[str, Any] | None, fabric: Fabric, more: dict[str, str], 
     monitors = tuple(names.get("monitors", ()))
     if problems.touches(("nodes",)) or problems.touches(("pools",)) or problems.touches((*path, "addresses")):
         return None
-    addresses = {
-        node.name: _address(node, public, "public_network", fabric, more, problems) for node in ceph_nodes(fabric)
-    }
+    addresses = {node.name: _address(node, public, "public_network", fabric, problems) for node in ceph_nodes(fabric)}
     for name in osds if cluster else ():
         if name in addresses:
-            _address(fabric.nodes[name], cluster or "", "cluster_network", fabric, more, problems)
+            _address(fabric.nodes[name], cluster or "", "cluster_network", fabric, problems)
     return Ceph(
         deploy=deploy,
         fsid=raw.get("fsid") or str(uuid.uuid5(_SPACE, fabric.name)),
@@ -127,7 +123,6 @@ def read_ceph(raw: dict[str, Any] | None, fabric: Fabric, more: dict[str, str], 
         osds=osds,
         options={section: dict(options or {}) for section, options in (raw.get("options") or {}).items()},
         addresses={name: value for name, value in addresses.items() if value},
-        more=more,
     )
 
 
@@ -161,12 +156,10 @@ def _check_deploy(deploy: str, fabric: Fabric, raw: dict[str, Any], problems: Pr
         problems.add("ceph_osds_of_others", ("ceph", "osds"))
 
 
-def _address(
-    node: Node, network: str, key: str, fabric: Fabric, more: dict[str, str], problems: Problems
-) -> str | None:
+def _address(node: Node, network: str, key: str, fabric: Fabric, problems: Problems) -> str | None:
     """The node's one address in a network: any of the planned ones can be it."""
     family = addressing.family_of(network)
-    planned = [node.loopbacks.get(family), more.get(node.name)]
+    planned = [node.loopbacks.get(family), *node.more]
     planned += [a.partition("/")[0] for a in _others(node, fabric)]
     inside = list(dict.fromkeys(a for a in planned if a and _in(network, a)))
     if len(inside) == 1:

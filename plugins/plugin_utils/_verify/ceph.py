@@ -69,7 +69,8 @@ def ceph_manager(live: Live, plan: Plan) -> list[Result]:
         return []
     if live.ceph["error"]:
         return [skipped("ceph_manager", SUBJECT, "the cluster does not answer")]
-    return [judged("ceph_manager", SUBJECT, _manager_faults(live), "`systemctl status ceph-mgr@*` on the managers' nodes")]
+    hint = "`systemctl status ceph-mgr@*` on the managers' nodes"
+    return [judged("ceph_manager", SUBJECT, _manager_faults(live), hint)]
 
 
 def ceph_osds(live: Live, plan: Plan) -> list[Result]:
@@ -102,7 +103,8 @@ def ceph_health(live: Live, plan: Plan) -> list[Result]:
     if _monitor_faults(live, plan) or _manager_faults(live) or _osd_faults(live, plan) or _pg_faults(live):
         return [skipped("ceph_health", SUBJECT, "another check of the cluster says more")]
     state: dict[str, Any] = dict(live.ceph)
-    faults = [] if state["status"] == "HEALTH_OK" else [f"{state['status']}: {', '.join(state['checks']) or 'no reason given'}"]
+    reasons = ", ".join(state["checks"]) or "no reason given"
+    faults = [] if state["status"] == "HEALTH_OK" else [f"{state['status']}: {reasons}"]
     return [judged("ceph_health", SUBJECT, faults, "`ceph health detail`")]
 
 

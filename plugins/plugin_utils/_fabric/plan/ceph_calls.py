@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The calls that make a cluster by Proxmox' `pveceph` or by `cephadm`, in their order, each with how it is known to be done.
+"""The calls that make a cluster by Proxmox' `pveceph` or by `cephadm`, in order, each with how it is known to be done.
 
 Checked against the manual pages pveceph(1) of Proxmox VE 9 and cephadm(8) of Ceph 19; none of the two runs in the twin.
 """
@@ -53,8 +53,11 @@ def _pveceph(plan: Ceph, node: Node) -> list[dict[str, Any]]:
 
 
 def _cephadm(plan: Ceph, node: Node) -> list[dict[str, Any]]:
-    """Everything from the first node. cephadm tells a host's networks from its interfaces' prefixes, and a /128 on lo is
-    in none: so it is told to leave the monitors' network alone, and each monitor's address is said."""
+    """Everything from the first node.
+
+    cephadm tells a host's networks from its interfaces' prefixes, and a /128 on lo is in none: so it is told to leave
+    the monitors' network alone, and each monitor's address is said.
+    """
     if node.name != plan.monitors[0]:
         return []
     first = plan.addresses[node.name]

@@ -49,7 +49,7 @@ def twin_fabric(fabric: Fabric) -> Fabric:
 
 
 def _twin_ceph(fabric: Fabric) -> Ceph | None:
-    """In the twin Ceph comes from packages; it is left out where others deploy it, or where its nodes run guests, too."""
+    """In the twin Ceph comes from packages. Left out where others deploy it, or where its nodes run guests, too."""
     plan = fabric.ceph
     if plan is None or plan.deploy == "none" or any(needs_pvesim(fabric, fabric.nodes[name]) for name in plan.members):
         return None

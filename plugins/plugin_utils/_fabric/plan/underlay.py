@@ -15,7 +15,7 @@ from . import policy
 
 
 def loopback(fabric: Fabric, node: Node) -> dict[str, Any]:
-    """The interface and its addresses; a family that the node does not have is missing, and so is `more` without any."""
+    """The interface and its addresses; what the node does not have is missing, a family as well as `more`."""
     return {
         "interface": fabric.underlay.loopback_interface,
         **{f: host_prefix(node.loopbacks[f]) for f in FAMILIES if f in node.loopbacks},
