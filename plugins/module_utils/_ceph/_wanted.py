@@ -76,18 +76,18 @@ def vector(value: Address) -> str:
 
 def host_addresses(text: str, path: str) -> list[Address]:
     """Every address in a mon_host, in whatever form it is written."""
-    found: list[Address] = []
+    found: dict[Address, None] = {}
     depth, word = 0, ""
     for char in f"{text},":
         # an address in brackets inside of a vector's brackets
         depth += (char == "[") - (char == "]")
         if char in ", ;" and depth == 0:
             if word:
-                found += [a for a in _entry(word, path) if a not in found]
+                found.update(dict.fromkeys(_entry(word, path)))
             word = ""
         else:
             word += char
-    return found
+    return list(found)
 
 
 def _entry(word: str, path: str) -> list[Address]:

@@ -22,6 +22,7 @@ from .plan.bgp import frr_config, uses_bfd
 from .plan.ceph import ceph
 from .plan.propagation import Reach, simulate
 from .plan.proxmox import proxmox
+from .plan.router_config import router_config
 from .plan.sessions import Session, sessions
 from .plan.twin import (
     container_name,
@@ -171,6 +172,7 @@ def _fabric_node(
         "guests": plan_guests.guests(fabric, node),
         "proxmox": proxmox(fabric, node, finished_underlay["interfaces"]),
         "ceph": ceph(fabric, node, twin),
+        "router_config": router_config(fabric, node, live),
         "verify": verify(fabric, node, live, reach, twin),
         "twin": {
             **twin_image(fabric, node),
