@@ -22,6 +22,10 @@ from ansible_collections.routed.fabric.plugins.module_utils._ceph._wanted import
 Run = Callable[[Sequence[str]], "tuple[int, str, str]"]
 KINDS = ("mon", "mgr", "osd", "mds")
 CONNECT_S = 10
+# Not against a restart: noout is our own, disks and pools are a person's. OSD_UNREACHABLE (HEALTH_ERR) is what a
+# monitor says of OSDs outside of the public_network in its own file, so it is there from the first to the last step of a change
+# of that network; that OSDs can be reached is seen by their being up, and by clean placement groups.
+NO_DOUBT = ("OSDMAP_FLAGS", "OSD_UNREACHABLE", "MON_DISK_LOW", "POOL_NO_REDUNDANCY")
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Health:
 
     def doubts(self, monitors: int) -> list[str]:
         """Why this is no time to stop a daemon; empty if it is."""
-        found = [check for check in self.checks if check not in ("OSDMAP_FLAGS", "MON_DISK_LOW", "POOL_NO_REDUNDANCY")]
+        found = [check for check in self.checks if check not in NO_DOUBT]
         doubts = [f"health is {self.status} ({', '.join(found)})"] if found else []
         if self.osds_up < self.osds:
             doubts.append(f"{self.osds_up} of {self.osds} OSDs are up")
@@ -180,6 +184,14 @@ class Cluster:
         rc, out, err = self._run(["systemctl", "restart", f"ceph-{kind}@{name}.service"])
         if rc != 0:
             raise CephError(f"`systemctl restart ceph-{kind}@{name}` failed: {last_line(err or out)}")
+
+    def out_of_quorum(self, name: str) -> list[str]:
+        """What this node's monitor says itself: the others take seconds to notice that it is away."""
+        rc, out, err = self._run(["ceph", "--conf", self._conf, "daemon", f"mon.{name}", "mon_status"])
+        if rc != 0:
+            return [f"mon.{name} does not answer ({last_line(err or out)})"]
+        state = json.loads(out)["state"]
+        return [] if state in ("leader", "peon") else [f"mon.{name} is {state}"]
 
     def not_running(self, daemon: str) -> list[str]:
         """Empty while systemd has it running."""

@@ -6,7 +6,8 @@
 """What a change of the network means for a cluster that runs: who restarts, in which order, who has to move. Pure.
 
 Seen with 18.2: OSDs, managers and MDSs take their addresses from the file at each start. A monitor never does: it keeps
-the address that the monmap has for it, whatever public_network says.
+the address that the monmap has for it, whatever public_network says. It reads public_network nevertheless, to say by
+OSD_UNREACHABLE which OSDs are outside of it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from ansible_collections.routed.fabric.plugins.module_utils._ceph._wanted import
 
 # Option → the kinds of daemons that read it at their start.
 READERS = {
-    "public_network": ("mgr", "osd", "mds"),
+    "public_network": ("mon", "mgr", "osd", "mds"),
     "public_addr": ("mgr", "osd", "mds"),
     "cluster_network": ("osd",),
     "cluster_addr": ("osd",),
@@ -82,7 +83,8 @@ def _order(own: Sequence[Move], restarts: Sequence[str]) -> list[str]:
         return []
     steps = ["ceph osd set noout"]
     steps += [f"ceph mon set-addrs {m.name} {m.after}, restart mon.{m.name}, wait for quorum" for m in own]
-    steps += [f"restart {daemon}, wait until all PGs are active+clean" for daemon in restarts]
+    moved = [f"mon.{m.name}" for m in own]
+    steps += [f"restart {d}, wait until all PGs are active+clean" for d in restarts if d not in moved]
     return [*steps, "ceph osd unset noout"]
 
 

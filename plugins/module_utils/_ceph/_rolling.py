@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to the collection routed.fabric: no promise is made to code outside of it.
-"""The rolling change: this node's monitor, then its other daemons, one after the other, with the cluster asked between.
+"""The rolling change: this node's monitor, then its other daemons, one at a time, with the cluster asked between.
 
 It stops at the first doubt and says the way back. Each node of a cluster makes its own part; the role sees to it that
 they do so one after the other.
@@ -44,42 +44,50 @@ class Rolling:
         doubts = self._cluster.health().doubts(count)
         if doubts:
             raise CephError(f"the cluster is in no state to restart daemons: {'; '.join(doubts)}; nothing was changed")
-        had_noout = "noout" in self._cluster.flags()
-        written = False
+        if "noout" in self._cluster.flags():
+            # The next node sees by this, too, that the one before it did not come to its end.
+            raise CephError(
+                "noout is set: somebody works on the cluster, or a change like this one was stopped; nothing was "
+                "changed. When all is well, `ceph osd unset noout`, and run this again: it goes on where it was"
+            )
         try:
-            if not had_noout:
-                self._do("ceph osd set noout", lambda: self._cluster.ask("osd", "set", "noout"))
-                self._back.insert(0, "ceph osd unset noout")
+            self._do("ceph osd set noout", lambda: self._cluster.ask("osd", "set", "noout"))
+            self._back.insert(0, "ceph osd unset noout")
             if own:
-                self._move(own, count)
+                self._leave(own)
             self._do("write ceph.conf", self._write)
-            written = True
             self._back.insert(0, "put the former ceph.conf back")
+            if own:
+                self._join(own, count)
             for daemon in daemons:
-                self._restart(daemon, count)
+                if not own or daemon != f"mon.{own.name}":
+                    self._restart(daemon, count)
         except CephError as exc:
-            raise CephError(self._stopped(exc, had_noout=had_noout, written=written, moved=own)) from exc
-        if not had_noout:
-            self._do("ceph osd unset noout", lambda: self._cluster.ask("osd", "unset", "noout"))
+            raise CephError(self._stopped(exc)) from exc
+        self._do("ceph osd unset noout", lambda: self._cluster.ask("osd", "unset", "noout"))
         self._cluster.wait(lambda: self._cluster.health().doubts(count), self._deadline_s, "after the change")
 
     def _do(self, words: str, work: Callable[[], object]) -> None:
         work()
         self.commands.append(words)
 
-    def _move(self, own: Move, count: int) -> None:
+    def _leave(self, own: Move) -> None:
         daemon = f"mon.{own.name}"
         refusal = self._cluster.ok_to_stop(daemon)
         if refusal:
             raise CephError(f"{daemon} cannot be stopped: {refusal}")
         self._do(f"ceph mon set-addrs {own.name} {own.after}", lambda: self._cluster.set_addresses(own.name, own.after))
         self._back[:0] = [f"ceph mon set-addrs {own.name} {own.before}", f"systemctl restart ceph-mon@{own.name}"]
-        # It sees that its address is gone from the monmap and ends; systemd does not start it again (exit status 0).
+
+    def _join(self, own: Move, count: int) -> None:
+        daemon = f"mon.{own.name}"
+        # It saw that its address is gone from the monmap and ended; systemd does not start it again (exit status 0).
         self._do(f"systemctl restart ceph-mon@{own.name}", lambda: self._cluster.restart(daemon))
         self._cluster.wait(lambda: self._joined(own, count), self._deadline_s, f"{daemon} at its new address")
 
     def _joined(self, own: Move, count: int) -> list[str]:
-        doubts = [d for d in self._cluster.health().doubts(count) if "monitors" in d]
+        doubts = self._cluster.out_of_quorum(own.name)
+        doubts += [d for d in self._cluster.health().doubts(count) if "monitors" in d]
         there = next((m for m in self._cluster.monmap() if m.name == own.name), None)
         if there is None or there.addresses != tuple(host_addresses(own.after, "monitors")):
             doubts.append(f"the monmap has {there.vector if there else 'nothing'} for {own.name}")
@@ -97,17 +105,18 @@ class Rolling:
         )
 
     def _back_up(self, daemon: str, count: int, since: int) -> list[str]:
-        doubts = self._cluster.health().doubts(count) or self._cluster.not_running(daemon)
+        doubts = self._cluster.out_of_quorum(daemon[4:]) if daemon.startswith("mon.") else []
+        doubts = doubts or self._cluster.health().doubts(count) or self._cluster.not_running(daemon)
         # the cluster takes a moment to notice: until then its health is that of before
         if not doubts and daemon.startswith("osd.") and self._cluster.up_from(daemon) <= since:
             doubts = [f"{daemon} has not come up anew"]
         return doubts
 
-    def _stopped(self, exc: CephError, *, had_noout: bool, written: bool, moved: Move | None) -> str:
+    def _stopped(self, exc: CephError) -> str:
         """The sentence, after what can be undone without a person's judgement was."""
         if not self.commands:
             return f"{exc}; nothing was changed"
-        if not (moved and len(self.commands) > (0 if had_noout else 1)) and not written:
+        if len(self.commands) == 1:
             # nothing but noout
             if self._cluster.try_ask("osd", "unset", "noout")[0] == 0:
                 return f"{exc}; nothing was changed (noout is unset again)"

@@ -283,6 +283,7 @@ def test_who_restarts():
     after.set("global", "cluster_network", "2001:db8:300::/64")
     after.set("global", "mon_host", "2001:db8:200::1")
     assert _plan.restarts(before, after, ["osd.0", "osd.1", "mon.c1", "mgr.c1"]) == (
+        ("mon.c1", ("public_network",)),
         ("mgr.c1", ("public_network",)),
         ("osd.0", ("public_network", "cluster_network")),
         ("osd.1", ("cluster_network",)),
