@@ -77,6 +77,9 @@ LIVE = (
     Step("vms", ("python", "scripts/twin.py", "up", "--fabric", "examples/routed-vms/fabric.yml"), 60),
     live("guests", "tests/integration/guests/test_migration.py", "tests/integration/guests/test_bridge.py"),
     Step("vms-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/routed-vms/fabric.yml")),
+    Step("ceph-up", ("python", "scripts/twin.py", "up", "--fabric", "examples/ceph-l3/fabric.yml"), 60),
+    live("ceph", "tests/integration/ceph/test_cluster.py", "tests/integration/ceph/test_router_lost.py"),
+    Step("ceph-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/ceph-l3/fabric.yml")),
     Step("foreign-project", ("scripts/foreign_project.sh",)),
     Step("importer", ("scripts/importer.sh",)),
     Step("molecule", ("scripts/molecule.sh",), 60),
@@ -112,6 +115,11 @@ ACCEPT = {
                 Step(f"overlay-{number}-down", ("python", "scripts/twin.py", "down", "--fabric", file)),
             )
         ),
+    ),
+    "ceph": (
+        Step("ceph-up", ("python", "scripts/twin.py", "up", "--fabric", "examples/ceph-l3/fabric.yml"), 60),
+        live("ceph", "tests/integration/ceph", FABRIC_ACCEPT="1"),
+        Step("ceph-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/ceph-l3/fabric.yml")),
     ),
     "spine": (
         live("underlay", "tests/integration/underlay", FABRIC_ACCEPT="1"),

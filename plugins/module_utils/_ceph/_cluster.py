@@ -23,8 +23,8 @@ Run = Callable[[Sequence[str]], "tuple[int, str, str]"]
 KINDS = ("mon", "mgr", "osd", "mds")
 CONNECT_S = 10
 # Not against a restart: noout is our own, disks and pools are a person's. OSD_UNREACHABLE (HEALTH_ERR) is what a
-# monitor says of OSDs outside of the public_network in its own file, so it is there from the first to the last step of a change
-# of that network; that OSDs can be reached is seen by their being up, and by clean placement groups.
+# monitor says of OSDs outside of the public_network in its own file, so it is there from the first to the last step of
+# a change of that network; that OSDs can be reached is seen by their being up, and by clean placement groups.
 NO_DOUBT = ("OSDMAP_FLAGS", "OSD_UNREACHABLE", "MON_DISK_LOW", "POOL_NO_REDUNDANCY")
 
 

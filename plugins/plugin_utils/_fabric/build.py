@@ -19,10 +19,11 @@ from .errors import Path, Problems
 from .gateways import check_uplinks, read_gateway
 from .guests import read_guests
 from .links import read_links
-from .model import Bfd, Fabric, Node, Pools, Underlay
+from .model import Bfd, Fabric, Link, Node, Pools, Underlay
 from .numbers import BFD_DEFAULT, BFD_TWIN, MTU_DEFAULT, RESERVED_ASNS
 from .overlay import read_overlay
 from .overlay_model import Segment
+from .peer_config import junos
 from .proxmox import read_proxmox
 from .segments import announced_by, read_segments
 from .servers import check_servers, is_attached, read_servers
@@ -63,6 +64,7 @@ def build(data: dict[str, Any], problems: Problems) -> Fabric:
     links = read_links(data, fabric, problems)
     upstreams = read_upstreams(data.get("upstreams") or {}, fabric, links, problems)
     _check_isolated(nodes, raw_nodes, links, problems)
+    _check_junos(nodes, links, problems)
     fabric = replace(fabric, links=links, upstreams=upstreams)
     overlay = read_overlay(data, fabric, problems)
     segments = read_segments(data, fabric, overlay, problems)
@@ -268,6 +270,15 @@ def _check_sites(data: dict[str, Any], raw_nodes: dict[str, Any], problems: Prob
         ):
             known = ", ".join(sites[site]["racks"])
             problems.add("rack_unknown", ("nodes", name, "rack"), site=site, rack=rack, known=known)
+
+
+def _check_junos(nodes: dict[str, Node], links: tuple[Link, ...], problems: Problems) -> None:
+    """What a Juniper switch is told has its interfaces' names in it."""
+    for link in links:
+        for end in (link.a, link.b):
+            node = nodes.get(end.node)
+            if node and node.platform == "junos" and not junos.INTERFACE.match(end.interface):
+                problems.add("junos_interface", link.path, interface=end.interface, node=end.node)
 
 
 def _check_isolated(

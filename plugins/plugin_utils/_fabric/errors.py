@@ -101,6 +101,10 @@ RULES: dict[str, tuple[str, str]] = {
         "'{interface}' cannot be an interface of node '{node}': Linux allows at most 15 characters and no '/'",
         "Use the name that 'ip link' shows on the node",
     ),
+    "junos_interface": (
+        "'{interface}' of node '{node}' is no interface of a Juniper switch",
+        "Write it as Junos does, like xe-0/0/1",
+    ),
     "interface_loopback": ("'{interface}' of node '{node}' carries the loopback addresses", "Use another interface"),
     "interface_twin_clash": (
         "'{interface}' and '{other}' of node '{node}' would have the same name in the twin",

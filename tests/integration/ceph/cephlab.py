@@ -109,7 +109,8 @@ class Ceph(Fabric):
             while not stop.is_set():
                 done = self.shell(
                     node,
-                    f"rados -p {POOL} bench {slice_s} write -b 65536 -t 8 --no-cleanup --run-name {name}-{number} -f json",
+                    f"rados -p {POOL} bench {slice_s} write -b 65536 -t 8 --no-cleanup --run-name {name}-{number}"
+                    " -f json",
                     deadline_s=300,
                 )
                 if done.returncode != 0:
@@ -134,8 +135,8 @@ class Ceph(Fabric):
     def check_objects(self, node: str, name: str, bench: Bench) -> int:
         """Every object that was written is there and reads back as it was written; they are removed. How many."""
         listed = self.ask(node, f"rados -p {POOL} ls").split()
-        mine = [o for o in listed if o.startswith("benchmark_data_") and f"_{name}-" not in o]
-        assert len(mine) >= bench.writes, f"{len(mine)} objects of {bench.writes} writes"
+        mine = [o for o in listed if o.startswith("benchmark_data_")]
+        assert len(mine) == bench.writes, f"{len(mine)} objects of {bench.writes} writes"
         for number in range(len(bench.results)):
             done = self.shell(
                 node, f"rados -p {POOL} bench 120 seq -t 8 --run-name {name}-{number} -f json", deadline_s=300

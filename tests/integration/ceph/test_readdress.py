@@ -60,7 +60,7 @@ def roll(source: Ceph, target: Ceph, network: str, name: str) -> tuple[float, fl
         "ceph",
         f"all monitors moved to {network}:/64",
         f"{seconds:.0f} s; 0 of {written} objects lost, longest operation {bench.longest_s:.1f} s; never fewer than "
-        f"{quorum.fewest} of 3 monitors in quorum ({quorum.samples} samples), {quorum.without_s:.1f} s of elections at most",
+        f"{quorum.fewest} of 3 monitors in quorum ({quorum.samples} samples), elections of {quorum.without_s:.1f} s",
         1,
         "rolling, three nodes one after the other, rados bench 64 KiB 8 at a time from one of them",
     )

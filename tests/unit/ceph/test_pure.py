@@ -77,7 +77,8 @@ def sentence(work: Any, *arguments: Any, **options: Any) -> str:
         ),
         (
             {"monitors": [{"name": "a", "address": "2001:db8::1"}, {"name": "b", "address": "2001:db8::1"}]},
-            "monitors[1]: 'b' with 2001:db8::1 stands beside 'a' with 2001:db8::1; names and addresses of monitors are unique",
+            ("monitors[1]: 'b' with 2001:db8::1 stands beside 'a' with 2001:db8::1; names and addresses of monitors "
+            "are unique"),
         ),
     ],
 )
@@ -113,14 +114,16 @@ def test_a_value_that_means_the_same_is_not_rewritten():
         (
             {**V6, "mon_host": ["192.0.2.1"]},
             (
-                "global: mon_host 192.0.2.1 and public_network 2001:db8:100::/64 are of two families; give all networks, "
+                "global: mon_host 192.0.2.1 and public_network 2001:db8:100::/64 are of two families; give all "
+                "networks, "
                 "addresses and monitors one family"
             ),
         ),
         (
             {**V6, "cluster_network": ["10.0.0.0/24"]},
             (
-                "global: cluster_network 10.0.0.0/24 and public_network 2001:db8:100::/64 are of two families; give all "
+                "global: cluster_network 10.0.0.0/24 and public_network 2001:db8:100::/64 are of two families; give "
+                "all "
                 "networks, addresses and monitors one family"
             ),
         ),
@@ -131,7 +134,8 @@ def test_a_value_that_means_the_same_is_not_rewritten():
         (
             {"public_network": ["2001:db8:100::/64"], "ms_bind_ipv6": True},
             (
-                "ms_bind_ipv4 is true, and public_network 2001:db8:100::/64 is IPv6: a daemon would look for an IPv4 address, "
+                "ms_bind_ipv4 is true, and public_network 2001:db8:100::/64 is IPv6: a daemon would look for an "
+                "IPv4 address, "
                 "find none and not start; set ms_bind_ipv4: false"
             ),
         ),
@@ -173,14 +177,16 @@ def test_of_two_addresses_the_one_that_is_said():
         (
             {"public_network": ["2001:db8:300::/64"]},
             (
-                "public_network: this node has 2 addresses in 2001:db8:300::/64: 2001:db8:300::1, 2001:db8:300::2; which one "
+                "public_network: this node has 2 addresses in 2001:db8:300::/64: 2001:db8:300::1, 2001:db8:300::2; "
+                "which one "
                 "its daemons take is chance, so say it by public_addr"
             ),
         ),
         (
             {"cluster_network": ["10.1.0.0/24"]},
             (
-                "cluster_network: 10.1.0.1 has the label lo:1, and Ceph passes over labels that begin with 'lo:'; add it "
+                "cluster_network: 10.1.0.1 has the label lo:1, and Ceph passes over labels that begin with 'lo:'; "
+                "add it "
                 "without a label, or to a dummy interface"
             ),
         ),
@@ -262,7 +268,8 @@ def test_monitors_that_move_do_so_in_the_order_of_the_monmap():
 
 def test_an_unknown_monitor():
     assert sentence(moves, *(f"2001:db8:100::{n}" for n in range(1, 5))) == (
-        "monitors: the monmap has no monitor c4, only c1, c2, c3; a new monitor is made first, with an address of its own"
+        "monitors: the monmap has no monitor c4, only c1, c2, c3; a new monitor is made first, with an address of "
+        "its own"
     )
 
 

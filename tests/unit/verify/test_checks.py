@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify import checks
 
-HERE = {check.__name__ for check in checks.CHECKS if check not in checks.GUEST_CHECKS}  # the rest: test_guests.py
+# the rest: test_guests.py, test_ceph.py
+HERE = {check.__name__ for check in checks.CHECKS if check not in (*checks.GUEST_CHECKS, *checks.CEPH_CHECKS)}
 
 NODE: dict[str, Any] = {
     "name": "pve1",

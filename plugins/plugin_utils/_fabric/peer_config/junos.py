@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from ..addressing import DEFAULT_ROUTE, LENGTH, PrefixRule
 
 _FAMILIES = {"ipv4": "inet", "ipv6": "inet6"}
-_INTERFACE = re.compile(r"^[a-z]+-?[0-9]+(/[0-9]+){0,2}(:[0-9]+)?$")
+INTERFACE = re.compile(r"^((xe|et|ge|mge|fte)-[0-9]+/[0-9]+/[0-9]+(:[0-9]+)?|ae[0-9]+)$")
 _ETHERNET = 14  # Junos counts the Ethernet header in a port's MTU, and not in a family's
 
 
@@ -57,7 +57,7 @@ class Router:
 def render(router: Router) -> str:
     """Raises ValueError where a port has a name that Junos does not have."""
     for port in router.ports:
-        if not _INTERFACE.match(port.interface):
+        if not INTERFACE.match(port.interface):
             raise ValueError(f"'{port.interface}' is no interface of a Juniper switch; write it like xe-0/0/1")
     lines = [
         f"# {router.name}, for Junos. Made by routed.fabric.",
