@@ -73,9 +73,7 @@ class Rolling:
 
     def _leave(self, own: Move) -> None:
         daemon = f"mon.{own.name}"
-        refusal = self._cluster.ok_to_stop(daemon)
-        if refusal:
-            raise CephError(f"{daemon} cannot be stopped: {refusal}")
+        self._wait_to_stop(daemon)
         self._do(f"ceph mon set-addrs {own.name} {own.after}", lambda: self._cluster.set_addresses(own.name, own.after))
         self._back[:0] = [f"ceph mon set-addrs {own.name} {own.before}", f"systemctl restart ceph-mon@{own.name}"]
 
@@ -93,11 +91,18 @@ class Rolling:
             doubts.append(f"the monmap has {there.vector if there else 'nothing'} for {own.name}")
         return doubts
 
+    def _wait_to_stop(self, daemon: str) -> None:
+        """A manager that has just become the active one knows of no placement group for some seconds, and says so."""
+
+        def refusal() -> list[str]:
+            said = self._cluster.ok_to_stop(daemon)
+            return [said] if said else []
+
+        self._cluster.wait(refusal, self._deadline_s, f"{daemon} cannot be stopped")
+
     def _restart(self, daemon: str, count: int) -> None:
         if not daemon.startswith("mgr."):
-            refusal = self._cluster.ok_to_stop(daemon)
-            if refusal:
-                raise CephError(f"{daemon} cannot be stopped: {refusal}")
+            self._wait_to_stop(daemon)
         since = self._cluster.up_from(daemon)
         self._do(f"restart {daemon}", lambda: self._cluster.restart(daemon))
         self._cluster.wait(
