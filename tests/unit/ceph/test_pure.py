@@ -77,8 +77,10 @@ def sentence(work: Any, *arguments: Any, **options: Any) -> str:
         ),
         (
             {"monitors": [{"name": "a", "address": "2001:db8::1"}, {"name": "b", "address": "2001:db8::1"}]},
-            ("monitors[1]: 'b' with 2001:db8::1 stands beside 'a' with 2001:db8::1; names and addresses of monitors "
-            "are unique"),
+            (
+                "monitors[1]: 'b' with 2001:db8::1 stands beside 'a' with 2001:db8::1; names and addresses of monitors "
+                "are unique"
+            ),
         ),
     ],
 )
