@@ -76,14 +76,16 @@ BAD: list[tuple[dict[str, Any], str]] = [
     (
         {"public_network": ["2001:db8:dead::/64"]},
         (
-            "public_network: this node has no address in 2001:db8:dead::/64, only 2001:db8:100::2, 2001:db8:200::2; its "
+            "public_network: this node has no address in 2001:db8:dead::/64, only 2001:db8:100::2, "
+            "2001:db8:200::2; its "
             "daemons would not start"
         ),
     ),
     (
         {"public_network": ["2001:db8::/32"]},
         (
-            "public_network: this node has 2 addresses in 2001:db8::/32: 2001:db8:100::2, 2001:db8:200::2; which one its "
+            "public_network: this node has 2 addresses in 2001:db8::/32: 2001:db8:100::2, 2001:db8:200::2; "
+            "which one its "
             "daemons take is chance, so say it by public_addr"
         ),
     ),

@@ -79,9 +79,12 @@ def ceph(fabric: Fabric, node: Node, twin: bool) -> dict[str, Any] | None:
 
 
 def verify(fabric: Fabric, node: Node) -> dict[str, Any] | None:
-    """What has to be seen of the cluster. How many OSDs there are is planned only where we make them."""
+    """What has to be seen of the cluster, by nodes that have the administrator's key. OSDs are counted if planned."""
     plan = fabric.ceph
     if plan is None or node.name not in plan.addresses:
+        return None
+    having_keys = {"none": plan.monitors, "cephadm": plan.monitors[:1]}.get(plan.deploy, plan.members)
+    if node.name not in having_keys:
         return None
     return {
         "family": plan.family,

@@ -33,7 +33,7 @@ def router_config(fabric: Fabric, node: Node, live: list[Session]) -> str | None
             families=fabric.families,
             ports=tuple(ports),
             announce=tuple(_announced(fabric, node)),
-            bfd=(fabric.underlay.bfd.interval_ms, fabric.underlay.bfd.multiplier) if _bfd(fabric, live) else None,
+            bfd=_bfd(fabric, live),
         )
     )
 
@@ -53,5 +53,6 @@ def _is(end: object, session: Session) -> bool:
     return (getattr(end, "node", ""), getattr(end, "interface", "")) == (session.node, session.interface)
 
 
-def _bfd(fabric: Fabric, live: list[Session]) -> bool:
-    return fabric.underlay.bfd is not None and any(session.bfd for session in live)
+def _bfd(fabric: Fabric, live: list[Session]) -> tuple[int, int] | None:
+    bfd = fabric.underlay.bfd
+    return (bfd.interval_ms, bfd.multiplier) if bfd and any(session.bfd for session in live) else None
