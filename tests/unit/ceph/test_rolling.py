@@ -150,32 +150,29 @@ def test_a_monitor_that_may_not_be_stopped() -> None:
     assert cluster.done == ["osd set noout", "ok-to-stop mon.c1", "osd unset noout"]
 
 
-LATE: list[tuple[str, Any, str]] = [
+DONE = f"ceph osd set noout; ceph mon set-addrs c1 {NEW}; write ceph.conf; systemctl restart ceph-mon@c1"
+BACK = (
+    f"put the former ceph.conf back; ceph mon set-addrs c1 {OLD}; systemctl restart ceph-mon@c1; ceph osd unset noout"
+)
+LATE: list[tuple[str, Any, str, str]] = [
     (
         "restart mon.c1",
         replace(SOUND, quorum=("c2", "c3")),
-        (
-            "mon.c1 at its new address: not within 9 s: 2 of 3 monitors are in quorum; done so far: ceph osd set noout; "
-            f"ceph mon set-addrs c1 {NEW}; write ceph.conf; systemctl restart ceph-mon@c1. The way back: put the former "
-            f"ceph.conf back; ceph mon set-addrs c1 {OLD}; systemctl restart ceph-mon@c1; ceph osd unset noout"
-        ),
+        "mon.c1 at its new address: not within 9 s: 2 of 3 monitors are in quorum",
+        DONE,
     ),
     (
         "restart osd.0",
         replace(SOUND, pgs_clean=4),
-        (
-            "after the restart of osd.0: not within 9 s: 4 of 9 PGs are active+clean; done so far: ceph osd set noout; "
-            f"ceph mon set-addrs c1 {NEW}; write ceph.conf; systemctl restart ceph-mon@c1; restart osd.0. The "
-            f"way back: put "
-            f"the former ceph.conf back; ceph mon set-addrs c1 {OLD}; systemctl restart ceph-mon@c1; ceph osd unset noout"
-        ),
+        "after the restart of osd.0: not within 9 s: 4 of 9 PGs are active+clean",
+        f"{DONE}; restart osd.0",
     ),
 ]
 
 
-@pytest.mark.parametrize(("at", "broken", "text"), LATE, ids=[entry[0] for entry in LATE])
-def test_it_stops_at_the_first_doubt_and_says_the_way_back(at: str, broken: Health, text: str) -> None:
+@pytest.mark.parametrize(("at", "broken", "doubt", "done"), LATE, ids=[entry[0] for entry in LATE])
+def test_it_stops_at_the_first_doubt_and_says_the_way_back(at: str, broken: Health, doubt: str, done: str) -> None:
     cluster = Fake(broken, at)
-    assert stopped(cluster, MOVE, ["osd.0", "osd.9"]) == text
+    assert stopped(cluster, MOVE, ["osd.0", "osd.9"]) == f"{doubt}; done so far: {done}. The way back: {BACK}"
     assert "restart osd.9" not in cluster.done
     assert cluster.set == {"noout"}, "by this the next node knows"
