@@ -80,6 +80,7 @@ class Ceph(Fabric):
     def pool(self) -> None:
         if POOL not in self.ask(self.members[0], "ceph osd pool ls").split():
             self.ask(self.members[0], f"ceph osd pool create {POOL} 8 && ceph osd pool application enable {POOL} rados")
+            self.wait("the pool's placement groups", lambda: self.ceph(self.members[0], "pg stat")["num_pgs"] > 8)
             self.whole()
 
     def starts(self) -> dict[str, dict[str, str]]:
@@ -101,7 +102,7 @@ class Ceph(Fabric):
 
     @contextmanager
     def bench(self, node: str, name: str, slice_s: int = 10) -> Iterator[Bench]:
-        """Writes of 64 KiB, 8 at a time, in slices with a client each, until the block ends."""
+        """Writes of 64 KiB, 2 at a time, in slices with a client each, until the block ends."""
         bench, stop, failures = Bench(), threading.Event(), []
 
         def work() -> None:
@@ -109,7 +110,7 @@ class Ceph(Fabric):
             while not stop.is_set():
                 done = self.shell(
                     node,
-                    f"rados -p {POOL} bench {slice_s} write -b 65536 -t 8 --no-cleanup --run-name {name}-{number}"
+                    f"rados -p {POOL} bench {slice_s} write -b 65536 -t 2 --no-cleanup --run-name {name}-{number}"
                     " -f json",
                     deadline_s=300,
                 )

@@ -9,7 +9,7 @@ import pytest
 from cephlab import Ceph
 from figures import accepting, record
 
-HOW = "rados bench, 64 KiB, 8 at a time, from one node, BFD 3 x 300 ms"
+HOW = "rados bench, 64 KiB, 2 at a time, from one node, BFD 3 x 300 ms"
 LONGEST_S = 3.0
 
 
@@ -35,7 +35,7 @@ def test_a_router_is_lost(ceph: Ceph, kind: str, runs: int) -> None:
         ceph.wait("all sessions", lambda router=router: all(ceph.hears(n, router) for n in ceph.members))
         before, name, lost = ceph.came_up(), f"{kind}{run}", ceph.loopback(router, 6)
         try:
-            with ceph.bench("ceph01", name, slice_s=20) as bench:
+            with ceph.bench("ceph01", name, slice_s=10) as bench:
                 ceph.wait("the first writes", lambda: "benchmark_data" in ceph.ask("ceph02", "rados -p bench ls"))
                 lose(ceph, router, kind)
                 # It is lost: nobody has a session with it any more, and nothing comes through.
