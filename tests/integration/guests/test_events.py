@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from figures import record
+from figures import accepting, record
 from guestlab import Guests
 from happenings import MATRIX
 
@@ -18,6 +18,15 @@ VM = 130
 CONTAINER = 170
 MAC, ADDRESSES = "52:02:45:76:d2:70", ["203.0.113.170", "2001:db8:1000::170"]
 LIST = "/etc/pve/fabric/guests.json"
+FEW = {  # a virtual machine takes its time: these alone in the small form, all of them at full count
+    "shutdown inside the guest",
+    "start after it",
+    "hibernate",
+    "resume from hibernation",
+    "aborted migration: after the copy",
+    "crash",
+    "start after the crash",
+}
 
 
 @pytest.fixture
@@ -54,7 +63,7 @@ def test_every_event_of_a_container(container: Guests) -> None:
 def _play(guests: Guests, vmid: int, kind: str) -> None:
     played = []
     for happening in MATRIX:
-        if kind not in happening.kinds:
+        if kind not in happening.kinds or (kind == "qemu" and not accepting() and happening.name not in FEW):
             continue
         begun = time.monotonic()
         node = happening.do(guests, vmid)
