@@ -80,7 +80,10 @@ class Ceph(Fabric):
     def pool(self) -> None:
         if POOL not in self.ask(self.members[0], "ceph osd pool ls").split():
             self.ask(self.members[0], f"ceph osd pool create {POOL} 8 && ceph osd pool application enable {POOL} rados")
-            self.wait("the pool's placement groups", lambda: self.ceph(self.members[0], "pg stat")["num_pgs"] > 8)
+            self.wait(
+                "the pool's placement groups",
+                lambda: self.ceph(self.members[0], "status")["pgmap"]["num_pgs"] > 8,
+            )
             self.whole()
 
     def starts(self) -> dict[str, dict[str, str]]:
