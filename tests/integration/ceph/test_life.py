@@ -74,10 +74,25 @@ def test_a_cluster_does_not_begin_with_a_part_of_its_monitors(ceph: Ceph) -> Non
         done = ceph.play("ceph", "--limit", "localhost,ceph01")
         assert done.status != 0
         assert (
-            "There is no monitor yet, and a cluster begins with all of them, but ceph02, ceph03 did not come this far "
-            "in this run; run it again without --limit."
+            "No node of this run has the keys of a cluster, and one begins with all of its monitors, but ceph02, ceph03 "
+            "did not come this far in this run; run it again without --limit."
         ) in " ".join(done.output.split())
         assert ceph.shell("ceph01", "test -e /etc/ceph/ceph.conf").returncode != 0
     finally:
         ceph.ask("ceph01", "mv /root/kept /etc/ceph/ceph.client.admin.keyring; mv /root/kept.conf /etc/ceph/ceph.conf")
     ceph.whole()
+
+
+def test_a_node_that_lost_its_keys_gets_them_from_another(ceph: Ceph) -> None:
+    """As a node that joins: the source has no file with the monitors' key any more."""
+    ceph.ask("ceph03", "mv /etc/ceph/ceph.client.admin.keyring /root/kept")
+    try:
+        done = ceph.play("ceph")
+        assert done.status == 0, done.output[-3000:]
+        assert done.changed() == {"ceph03": 1}, done.output[-3000:]
+        assert ceph.shell("ceph03", "cmp /root/kept /etc/ceph/ceph.client.admin.keyring").returncode == 0
+        assert ceph.ask("ceph03", "stat -c %a /etc/ceph/ceph.client.admin.keyring").strip() == "600"
+        key = ceph.ask("ceph03", "ceph-authtool -p /root/kept").strip()
+        assert key not in done.output
+    finally:
+        ceph.ask("ceph03", "rm -f /root/kept")
