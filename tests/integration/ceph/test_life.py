@@ -74,8 +74,8 @@ def test_a_cluster_does_not_begin_with_a_part_of_its_monitors(ceph: Ceph) -> Non
         done = ceph.play("ceph", "--limit", "localhost,ceph01")
         assert done.status != 0
         assert (
-            "No node of this run has the keys of a cluster, and one begins with all of its monitors, but ceph02, ceph03 "
-            "did not come this far in this run; run it again without --limit."
+            "No node of this run has the keys of a cluster, and one begins with all of its monitors, but ceph02, "
+            "ceph03 did not come this far in this run; run it again without --limit."
         ) in " ".join(done.output.split())
         assert ceph.shell("ceph01", "test -e /etc/ceph/ceph.conf").returncode != 0
     finally:
