@@ -5,7 +5,7 @@
 """A fabric's twin from the command line: `make twin`, `make demo`, `make twin-down` and `make shell` come here.
 
     scripts/twin.py up --fabric PATH [--remove]   image, up, site, guests, verify, site again (must move
-                                                  nothing), verify
+                                                  nothing), verify; --once leaves out the second run
     scripts/twin.py down --fabric PATH            take it away (--name NAME when the file no longer reads)
     scripts/twin.py list                          the twins that stand on this machine
     scripts/twin.py shell NODE [COMMAND...]       a shell, or a command, in a node
@@ -172,7 +172,7 @@ def ensure_collection_path() -> None:
 
 def up(options: argparse.Namespace) -> int:
     fabric_file = options.fabric.resolve()
-    run = Run(fabric_file, steps=10 if options.remove else 9)
+    run = Run(fabric_file, steps=9 + options.remove - 4 * options.once)
     nodes: dict[str, dict[str, Any]] = {}
     managed: set[str] = set()
     run.named("unnamed")
@@ -257,9 +257,9 @@ def up(options: argparse.Namespace) -> int:
         and run.step("Run site.yml", site)
         and (not has_guests() or run.step("Start the guests, and wait until they answer", guests))
         and run.step("Verify on live state", verify)
-        and run.step("Take a snapshot of all nodes", lambda: snapshot("before"))
+        and (options.once or run.step("Take a snapshot of all nodes", lambda: snapshot("before")))
     )
-    if good:
+    if good and not options.once:
         results = [
             run.step("Run site.yml again: nothing may change", site_again),
             run.step("Compare with a second snapshot: nothing may have moved", compare),
@@ -412,6 +412,7 @@ def arguments() -> argparse.ArgumentParser:
     one = commands.add_parser("up", help="bring it up, run the playbooks on it twice, verify")
     one.add_argument("--fabric", type=Path, required=True, metavar="PATH", help="a fabric.yml")
     one.add_argument("--remove", action="store_true", help="take it away at the end")
+    one.add_argument("--once", action="store_true", help="run the playbooks once: the caller sees to the second run")
     one.set_defaults(run=up)
     one = commands.add_parser("down", help="take it away")
     one.add_argument("--fabric", type=Path, metavar="PATH")
