@@ -22,11 +22,12 @@ from .links import read_links
 from .model import Bfd, Fabric, Link, Node, Pools, Underlay
 from .numbers import BFD_DEFAULT, BFD_TWIN, MTU_DEFAULT, RESERVED_ASNS
 from .overlay import read_overlay
-from .overlay_model import Segment
 from .peer_config import junos
 from .proxmox import read_proxmox
 from .segments import announced_by, read_segments
 from .servers import check_servers, is_attached, read_servers
+from .tunnels import announced_by as announced_into_tunnels
+from .tunnels import read_tunnels, sessions
 from .upstreams import read_rules, read_upstreams
 
 # After these nobody knows where a link would have gone.
@@ -69,19 +70,27 @@ def build(data: dict[str, Any], problems: Problems) -> Fabric:
     overlay = read_overlay(data, fabric, problems)
     segments = read_segments(data, fabric, overlay, problems)
     servers, segments = read_servers(raw_servers, segments, fabric, problems)
+    fabric = replace(fabric, overlay=overlay, segments=segments, servers=servers)
+    tunnels = read_tunnels(data.get("tunnels") or {}, fabric, problems)
+    fabric = replace(fabric, tunnels=tunnels, upstreams=(*upstreams, *sessions(tunnels)))
     more = more_addresses(data.get("ceph"), ceph_nodes(fabric), problems)
-    nodes = {name: _with_announced(node, more.get(name), segments) for name, node in nodes.items()}
-    fabric = replace(fabric, nodes=nodes, overlay=overlay, segments=segments, servers=servers)
+    nodes = {
+        name: _with_announced(
+            node, more.get(name), announced_by(node, segments) + announced_into_tunnels(name, tunnels)
+        )
+        for name, node in nodes.items()
+    }
+    fabric = replace(fabric, nodes=nodes)
     fabric = replace(fabric, ceph=read_ceph(data.get("ceph"), fabric, problems))
     check_uplinks(fabric, problems)
     fabric = replace(fabric, proxmox=read_proxmox(data.get("proxmox") or {}, fabric, problems))
     return replace(fabric, guests=read_guests(data, fabric, problems))
 
 
-def _with_announced(node: Node, more: str | None, segments: tuple[Segment, ...]) -> Node:
+def _with_announced(node: Node, more: str | None, announced: tuple[str, ...]) -> Node:
     addresses = (more,) if more else ()
     prefixes = tuple(addressing.host_prefix(address) for address in addresses)
-    return replace(node, announced=(*announced_by(node, segments), *prefixes), more=addresses)
+    return replace(node, announced=(*announced, *prefixes), more=addresses)
 
 
 def _read_pools(raw: dict[str, Any]) -> Pools:

@@ -60,6 +60,17 @@ def test_every_event_of_a_container(container: Guests) -> None:
     _play(container, CONTAINER, "lxc")
 
 
+def test_the_cluster_file_system_dies_and_comes_back(guests: Guests) -> None:
+    """Nothing changes while it is away; and the agent sees it again, through its own view of the file system."""
+    mode = lambda: guests.status("pve1")["mode"]  # noqa: E731
+    guests.ask("pve1", "systemctl kill -s KILL pve-cluster")
+    guests.wait("the agent failing static", lambda: mode() == "static", 10)
+    guests.announced(VM, "pve1", 1)
+    guests.ask("pve1", "systemctl start pve-cluster")
+    guests.wait("the agent back to normal", lambda: mode() == "normal", 20)
+    guests.announced(VM, "pve1", 1)
+
+
 def _play(guests: Guests, vmid: int, kind: str) -> None:
     played = []
     for happening in MATRIX:
