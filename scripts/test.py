@@ -12,7 +12,6 @@ step's last lines are printed. There is no way for a step to be skipped: what ca
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 import pathlib
 import subprocess
@@ -21,139 +20,10 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from steps import ACCEPT, ACCEPT_PARALLEL, CHECK, LABS, LIVE, Step
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "test"
-PYTEST = ("python", "-m", "pytest")
-
-
-@dataclasses.dataclass(frozen=True)
-class Step:
-    """One command of a tier."""
-
-    name: str
-    command: tuple[str, ...]
-    tail: int = 40
-    environment: tuple[tuple[str, str], ...] = ()
-
-
-def live(name: str, *paths: str, **environment: str) -> Step:
-    return Step(name, (*PYTEST, "-x", *paths), 60, tuple(environment.items()))
-
-
-# No root. Two of them at a time.
-CHECK = (
-    Step("sanity", ("scripts/sanity.sh",)),
-    Step("unit", (*PYTEST, "tests/unit")),
-    Step("ansible-lint", ("ansible-lint", "--offline", "-q")),
-    Step("mypy", ("scripts/mypy.sh",)),
-    Step("docs", ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", ".")),
-    Step("changelog", ("antsibull-changelog", "lint")),
-    Step("ruff", ("ruff", "check", "--quiet", ".")),
-    Step("ruff-format", ("ruff", "format", "--check", "--quiet", ".")),
-    Step("yamllint", ("yamllint", "-s", ".")),
-    Step("shellcheck", ("scripts/shellcheck.sh",)),
-    Step("licences", ("reuse", "lint", "--quiet")),
-)
-
-# Root, in network namespaces of their own: two at a time.
-LABS = (
-    live("frr-modules", "tests/integration/frr"),
-    live("agent", "tests/integration/agent"),
-    live("underlay", "tests/integration/underlay"),
-    live("host-routes", "tests/integration/host_route"),
-    live("vxlan", "tests/integration/vxlan"),
-    live("wireguard", "tests/integration/wireguard"),
-    live("proxmox", "tests/integration/proxmox"),
-)
-
-VXLAN = {
-    "bridge": ("vxlan_bridge", "networkd"),
-    "evpn": ("evpn",),
-    "kernel": ("with_kernel_bond", "with_kernel_single_form", "with_kernel_tenants"),
-}
-OVERLAY = "tests/integration/overlay"
-EVPN = (
-    "examples/two-datacenters/fabric.yml",
-    "examples/two-datacenters/with-default-route.fabric.yml",
-    "examples/proxmox-evpn/fabric.yml",
-)
-
-# Root: one at a time, since each brings machines of its own up on the same two cores.
-LIVE = (
-    live("twin", "tests/integration/twin"),
-    live("pvesim", "tests/integration/pvesim"),
-    Step("demo", ("python", "scripts/twin.py", "up", "--fabric", "examples/spine-leaf/fabric.yml"), 60),
-    live("fabric", "tests/integration/fabric"),
-    Step("oldest-core", ("scripts/oldest_core.sh",), 60),
-    Step("demo-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/spine-leaf/fabric.yml")),
-    Step("vms", ("python", "scripts/twin.py", "up", "--fabric", "examples/routed-vms/fabric.yml"), 60),
-    live("guests", "tests/integration/guests"),
-    Step("vms-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/routed-vms/fabric.yml")),
-    # Once: the tests run site.yml again, with the kernel's monitors on.
-    Step("overlay-up", ("python", "scripts/twin.py", "up", "--once", "--fabric", EVPN[0]), 60),
-    live("overlay", *(f"{OVERLAY}/test_{name}.py" for name in ("servers", "switch_over", "losses"))),
-    Step("overlay-down", ("python", "scripts/twin.py", "down", "--fabric", EVPN[0])),
-    Step("foreign-project", ("scripts/foreign_project.sh",)),
-    Step("importer", ("scripts/importer.sh",)),
-    Step("molecule", ("scripts/molecule.sh",), 60),
-)
-
-# Two at a time: neither brings more than a handful of FRR daemons up.
-ACCEPT_PARALLEL = {
-    "spine": tuple(
-        Step(
-            f"frr-{release}",
-            (*PYTEST, "tests/integration/frr", "-k", release),
-            60,
-            (("FABRIC_ACCEPT", "1"), ("FABRIC_PAIRS", "300"), ("FABRIC_RESULTS", f"results/{release}")),
-        )
-        for release in ("trixie", "bookworm")
-    )
-}
-GUESTS = ("bridge", "attacker", "scale", "events", "migration", "sequences")
-
-
-def overlay(number: int, *tests: str) -> tuple[Step, ...]:
-    """One of the EVPN files: its twin brought up, each of the tests by itself, the twin taken away."""
-    file = EVPN[number - 1]
-    return (
-        Step(f"overlay-{number}-up", ("python", "scripts/twin.py", "up", "--fabric", file), 60),
-        *(
-            live(f"overlay-{number}-{test}", f"{OVERLAY}/test_{test}.py", FABRIC_ACCEPT="1", FABRIC_TWIN_FILE=file)
-            for test in tests
-        ),
-        Step(f"overlay-{number}-down", ("python", "scripts/twin.py", "down", "--fabric", file)),
-    )
-
-
-ACCEPT = {
-    "wireguard": (live("wireguard", "tests/integration/wireguard", FABRIC_ACCEPT="1"),),
-    "evpn": (
-        *(
-            live(f"vxlan-{name}", *(f"tests/integration/vxlan/test_{test}.py" for test in tests), FABRIC_ACCEPT="1")
-            for name, tests in VXLAN.items()
-        ),
-        *overlay(1, "faults", "servers", "switch_over", "losses", "vrrp"),
-        *overlay(2, "with_default_route", "losses"),
-        *overlay(3, "proxmox"),
-    ),
-    "spine": (
-        live("underlay", "tests/integration/underlay", FABRIC_ACCEPT="1"),
-        live("twin", "tests/integration/twin", FABRIC_ACCEPT="1"),
-        Step("demo", ("python", "scripts/twin.py", "up", "--fabric", "examples/spine-leaf/fabric.yml"), 60),
-        live("fabric", "tests/integration/fabric", FABRIC_ACCEPT="1"),
-        Step("demo-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/spine-leaf/fabric.yml")),
-    ),
-    "guests": (
-        live("host-routes", "tests/integration/host_route", FABRIC_ACCEPT="1"),
-        live("agent", "tests/integration/agent", FABRIC_ACCEPT="1"),
-        live("pvesim", "tests/integration/pvesim", FABRIC_ACCEPT="1"),
-        live("proxmox", "tests/integration/proxmox", FABRIC_ACCEPT="1"),
-        Step("vms", ("python", "scripts/twin.py", "up", "--fabric", "examples/routed-vms/fabric.yml"), 60),
-        *(live(f"guests-{what}", f"tests/integration/guests/test_{what}.py", FABRIC_ACCEPT="1") for what in GUESTS),
-        Step("vms-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/routed-vms/fabric.yml")),
-    ),
-}
 
 
 def run(step: Step) -> tuple[Step, int, float]:

@@ -180,6 +180,9 @@ def up(options: argparse.Namespace) -> int:
     def has_guests() -> bool:
         return any(node["twin"].get("guests") for node in nodes.values())
 
+    def has_tunnels() -> bool:
+        return any(node.get("wireguard") for node in nodes.values())
+
     def read() -> str:
         if not fabric_file.is_file():
             raise StepError(f"No file {fabric_file}")
@@ -189,8 +192,7 @@ def up(options: argparse.Namespace) -> int:
             raise StepError(f"{len(errors)} errors in {fabric_file}:\n" + "\n".join(f"- {text}" for text in errors))
         nodes.update(report.nodes_of(inventory))
         managed.update(inventory.get("fabric_managed", {}).get("hosts", []))
-        if has_guests():
-            run.steps += 1
+        run.steps += has_guests() + has_tunnels()
         if not nodes:
             raise StepError(f"{fabric_file} has no nodes. Does it begin with `plugin: routed.fabric.fabric`?")
         run.named(next(iter(nodes.values()))["fabric"])
@@ -251,6 +253,7 @@ def up(options: argparse.Namespace) -> int:
         run.step(f"Read {options.fabric}", read)
         and run.step("Build the image, or find it", images)
         and run.step("Bring nodes and links up", lambda: _nothing(run.playbook("twin_up")))
+        and (not has_tunnels() or run.step("Make WireGuard keys", lambda: _nothing(run.playbook("wireguard_keys"))))
         and run.step("Run site.yml", site)
         and (not has_guests() or run.step("Start the guests, and wait until they answer", guests))
         and run.step("Verify on live state", verify)

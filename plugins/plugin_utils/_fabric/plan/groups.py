@@ -24,6 +24,10 @@ def groups(fabric: Fabric) -> dict[str, list[str]]:
         # our part of the nodes that run guests with addresses of their own
         "fabric_guest_nodes": [n.name for n in fabric.nodes.values() if n.managed and fabric.has_guests(n)],
         "function_proxmox": [],
+        # managed nodes with an end of a tunnel
+        "fabric_tunnel_nodes": [
+            n.name for n in fabric.nodes.values() if n.managed and any(t.a.node == n.name for t in fabric.tunnels)
+        ],
     }
     for server in fabric.servers.values():
         names = ["function_server", *([f"site_{server.site}"] if server.site else [])]
