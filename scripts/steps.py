@@ -45,6 +45,9 @@ HOME = "examples/wireguard-home/fabric.yml"
 CEPH = "examples/ceph-l3/fabric.yml"
 DEVICES = "examples/l2-over-l3/fabric.yml"
 TESTS = "tests/integration"
+OLDEST_CORE = ("scripts/oldest_core.sh",)
+QUICK_DEVICES = "not second_run and not learned and not allowed"
+KERNEL_VXLAN = ("bond", "single_form", "tenants")  # in the small QEMU machine
 
 # No root. Two of them at a time.
 CHECK = (
@@ -77,9 +80,7 @@ LABS = (
 LIVE = (
     live("twin", f"{TESTS}/twin"),
     live("pvesim", f"{TESTS}/pvesim"),
-    *on_twin(
-        "demo", SPINE_LEAF, live("fabric", f"{TESTS}/fabric"), Step("oldest-core", ("scripts/oldest_core.sh",), 60)
-    ),
+    *on_twin("demo", SPINE_LEAF, live("fabric", f"{TESTS}/fabric"), Step("oldest-core", OLDEST_CORE, 60)),
     *on_twin("vms", VMS, live("guests", f"{TESTS}/guests")),
     *on_twin(
         "overlay",
@@ -89,9 +90,7 @@ LIVE = (
     ),
     *on_twin("home", HOME, live("wireguard-home", f"{TESTS}/wireguard_home/test_traffic.py")),
     *on_twin("ceph", CEPH, live("ceph", f"{TESTS}/ceph/test_cluster.py", f"{TESTS}/ceph/test_router_lost.py")),
-    *on_twin(
-        "devices", DEVICES, live("devices", f"{TESTS}/l2l3", "-k", "not second_run and not learned and not allowed")
-    ),
+    *on_twin("devices", DEVICES, live("devices", f"{TESTS}/l2l3", "-k", QUICK_DEVICES)),
     Step("foreign-project", ("scripts/foreign_project.sh",)),
     Step("importer", ("scripts/importer.sh",)),
     Step("molecule", ("scripts/molecule.sh",), 60),
@@ -113,7 +112,10 @@ ACCEPT_PARALLEL = {
 
 def all_on(name: str, file: str, *tests: str) -> tuple[Step, ...]:
     """Each of the tests by itself, at full count, on the twin of a file."""
-    steps = (full(f"{name}-{test.rpartition('/')[2]}", f"{TESTS}/{test}", FABRIC_TWIN_FILE=file) for test in tests)
+    steps = []
+    for test in tests:
+        what = test.rpartition("/")[2].removeprefix("test_").removesuffix(".py")
+        steps.append(full(f"{name}-{what}", f"{TESTS}/{test}", FABRIC_TWIN_FILE=file))
     return on_twin(name, file, *steps)
 
 
@@ -143,7 +145,7 @@ ACCEPT = {
         full("vxlan-evpn", f"{TESTS}/vxlan/test_evpn.py"),
         full(
             "vxlan-kernel",
-            *(f"{TESTS}/vxlan/test_with_kernel_{name}.py" for name in ("bond", "single_form", "tenants")),
+            *(f"{TESTS}/vxlan/test_with_kernel_{name}.py" for name in KERNEL_VXLAN),
         ),
         *all_on("overlay-1", DATACENTERS, *tests_of("overlay", "faults", "servers", "switch_over", "losses", "vrrp")),
         *all_on(

@@ -12,7 +12,7 @@ from .. import addressing
 from ..addressing import DEFAULT_ROUTE
 from ..model import Fabric, Node
 from ..numbers import GUEST_METRICS, NFT_TABLES, ROUTE_PROTOCOLS
-from . import overlay, policy, reflectors, tunnels
+from . import ceph, overlay, policy, reflectors, tunnels
 from .guests import guest_table
 from .propagation import Heard, Reach
 from .sessions import Session
@@ -31,6 +31,7 @@ def verify(
         **_overlay(fabric, node),
         **_guests(fabric, node, sessions),
         **tunnels.verify(wireguard),
+        **_ceph(fabric, node),
     }
 
 
@@ -56,6 +57,11 @@ def _guests(fabric: Fabric, node: Node, sessions: list[Session]) -> dict[str, An
             "metrics": dict(GUEST_METRICS),
         }
     return found
+
+
+def _ceph(fabric: Fabric, node: Node) -> dict[str, Any]:
+    found = ceph.verify(fabric, node)
+    return {"ceph": found} if found else {}
 
 
 def _afis(families: tuple[str, ...], evpn: bool = False) -> list[str]:
