@@ -43,6 +43,7 @@ with socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, so
 CLIENT = """
 import json, select, socket, signal, struct, sys, time
 source, target, port, interval, flows = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5])
+confirm = 0x800 * int(sys.argv[6])  # MSG_CONFIRM
 family = socket.AF_INET6 if ":" in target else socket.AF_INET
 sockets = []
 for flow in range(flows):
@@ -62,9 +63,10 @@ while end is None or time.monotonic() < end:
         end = now + 0.3
     if now >= next_send and end is None:
         late = max(late, now - next_send)
+        fresh = any(found and now - begin - found[-1] < 2 * interval for found in answers)
         for one in sockets:
             try:
-                one.sendto(struct.pack("!I", sent), (target, port))
+                one.sendto(struct.pack("!I", sent), confirm * fresh, (target, port))
             except OSError:
                 refused += 1
         sent += 1
@@ -104,7 +106,9 @@ def argv(fabric: Fabric, node: str, *command: str) -> list[str]:
 class Probing:
     """A prober that runs; `result` once it has ended."""
 
-    def __init__(self, fabric: Fabric, ends: Sequence[str], addresses: tuple[str, str], *, flows: int) -> None:
+    def __init__(
+        self, fabric: Fabric, ends: Sequence[str], addresses: tuple[str, str], *, flows: int, confirm: bool
+    ) -> None:
         self._echoes = [
             subprocess.Popen(
                 argv(fabric, end, "python3", "-c", ECHO, addresses[1], str(PORT)),
@@ -113,7 +117,7 @@ class Probing:
             )
             for end in ends[1:]
         ]
-        command = ("python3", "-c", CLIENT, *addresses, str(PORT), str(INTERVAL_S), str(flows))
+        command = ("python3", "-c", CLIENT, *addresses, str(PORT), str(INTERVAL_S), str(flows), str(int(confirm)))
         self._client = subprocess.Popen(argv(fabric, ends[0], *command), stdout=subprocess.PIPE, text=True)
         assert self._client.stdout is not None
         assert self._client.stdout.readline().strip() == "ready"
@@ -152,13 +156,20 @@ def judged(found: dict[str, Any]) -> Probe:
 
 @contextmanager
 def probing(
-    fabric: Fabric, ends: Sequence[str], addresses: tuple[str, str], *, flows: int = 1, settle_s: float = 1.0
+    fabric: Fabric,
+    ends: Sequence[str],
+    addresses: tuple[str, str],
+    *,
+    flows: int = 1,
+    settle_s: float = 1.0,
+    confirm: bool = False,
 ) -> Iterator[Probing]:
     """Probe from the first of *ends* to the second while the block runs, and a little before and after.
 
-    With more ends than two, whichever of them has the address answers.
+    With more ends than two, whichever of them has the address answers. *confirm*: as ping does, tell the kernel that
+    the neighbour is there as long as answers come.
     """
-    probe = Probing(fabric, ends, addresses, flows=flows)
+    probe = Probing(fabric, ends, addresses, flows=flows, confirm=confirm)
     try:
         rest(1.0)
         yield probe

@@ -84,7 +84,7 @@ if accepting():
         own = next(text for text in fabric.nodes[server]["server"]["addresses"] if (":" in text) == (family == 6))
         new = f"{own} dev eth1{' nodad' if family == 6 else ''}"
         try:
-            with probing(fabric, (other, server), addresses, settle_s=75) as probe:
+            with probing(fabric, (other, server), addresses, settle_s=75, confirm=True) as probe:
                 fabric.ask(
                     server,
                     f"ip addr del {own} dev eth0; ip link set dev eth0 down;"
@@ -94,5 +94,7 @@ if accepting():
             fabric.ask(server, f"ip addr del {own} dev eth1; ip link set dev eth0 up; systemctl start fabric-legs")
         settled(fabric, server, leg(fabric, server) or "eth0")
         assert probe.result is not None
-        note(f"switch-over, silent server, IPv{family}", [probe.result], f"no announcement; {HOW}")
+        note(
+            f"switch-over, silent server, IPv{family}", [probe.result], f"no announcement; confirmed as by ping; {HOW}"
+        )
         assert probe.result.gap_ms > 2000

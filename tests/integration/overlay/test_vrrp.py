@@ -10,6 +10,7 @@ docs/guides/evpn.md.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from probe import Probe, probing, until
@@ -58,7 +59,9 @@ def routers(fabric: Fabric) -> Iterator[dict[str, Rooted]]:
             text = CONFIGURATION.format(
                 node=node, bridge=BRIDGE, priority=priority, advertisement=ADVERTISEMENT_S, virtual=VIRTUAL
             )
-            files = {"/etc/keepalived/keepalived.conf": text.encode()}
+            # Debian's keepalived wants the list of what it was built with beside its configuration.
+            built = "/etc/keepalived/keepalived.config-opts"
+            files = {"/etc/keepalived/keepalived.conf": text.encode(), built: Path(f"{root}{built}").read_bytes()}
             made[node] = Rooted(fabric, node, root, files, "keepalived --dont-fork --log-console")
         yield made
     finally:
