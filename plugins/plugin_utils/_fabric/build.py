@@ -22,6 +22,7 @@ from .links import read_links
 from .model import Bfd, Fabric, Link, Node, Pools, Underlay
 from .numbers import BFD_DEFAULT, BFD_TWIN, MTU_DEFAULT, RESERVED_ASNS
 from .overlay import read_overlay
+from .overlay_model import Segment
 from .peer_config import junos
 from .proxmox import read_proxmox
 from .segments import announced_by, read_segments

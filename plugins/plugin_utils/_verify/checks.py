@@ -92,7 +92,6 @@ def questions(node: Mapping[str, Any], ping_deadline_s: float = 2.0) -> dict[str
     subsets = ["bgp", "rib", "advertised", "links", "addresses", "routes", "sysctl", "pings"]
     subsets += ["evpn", "vxlan"] if plan.segments else []
     subsets += ["nft"] if plan.verify.get("nat") or plan.tunnels else []
-    subsets += ["ceph"] if plan.ceph else []
     subsets += ["rules", "wireguard"] if plan.tunnels else []  # after the pings
     subsets += ["ceph"] if plan.ceph else []
     subsets += ["guests"] if plan.guests else []
