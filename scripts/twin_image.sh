@@ -5,6 +5,7 @@
 #   scripts/twin_image.sh --rootfs [trixie|bookworm]   no podman: unpacks the root file system; prints its directory
 #   scripts/twin_image.sh --tar [trixie|bookworm]      no podman: prints the root file system's tar
 #   scripts/twin_image.sh --flavour proxmox ...        for Proxmox nodes: with QEMU, what guests boot, corosync, and pvesim
+#   scripts/twin_image.sh --flavour edge ...           for edge routers and their devices: SSH, GoBGP, BIRD, arping
 #   BASE=registry/name:tag scripts/twin_image.sh ...   starts from that image instead of mmdebstrap
 #
 # An image of the flavour proxmox has two layers, of which pvesim is the upper one: a change of its code takes seconds.
@@ -13,6 +14,7 @@ set -euo pipefail
 
 packages=systemd,systemd-sysv,udev,dbus,iproute2,python3,frr,frr-pythontools,ifupdown2,nftables,iputils-ping
 packages+=,tcpdump,procps,kmod,ethtool,jq,less,ca-certificates,wireguard-tools,wireguard-go
+edge_packages=openssh-client,openssh-server,gobgpd,bird2,iputils-arping
 proxmox_packages=qemu-system-x86,corosync,python3-pyroute2,dnsmasq-base
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -41,13 +43,13 @@ while [ $# -gt 0 ]; do
     case $1 in
         --rootfs|--tar) what=${1#--}; shift ;;
         --flavour) flavour=${2:-}; shift 2 || die "--flavour: which?" ;;
-        -h|--help) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        -h|--help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
         *) break ;;
     esac
 done
 case $flavour in
-    ''|proxmox) ;;
-    *) die "no flavour '$flavour': there is proxmox, or none" ;;
+    ''|proxmox|edge) ;;
+    *) die "no flavour '$flavour': there are proxmox and edge, or none" ;;
 esac
 release=${1:-trixie}
 case $release in
@@ -62,6 +64,7 @@ if [ "$flavour" = proxmox ]; then
     packages+=,$proxmox_packages
     guest=$("$here/twin_guest.sh")
 fi
+if [ "$flavour" = edge ]; then packages+=,$edge_packages; fi
 hash=$( { echo "$release $packages $base${guest:+ ${guest##*/}}"; cat "$inside"; } | sha256sum | cut -c1-12)
 kind=$release${flavour:+-$flavour}
 name=$kind-$hash
@@ -133,7 +136,7 @@ build_image() {
                 --change "LABEL $label=$kind" "$tar" "$image"
         fi
     }
-    if [ -n "$flavour" ]; then add_pvesim; fi
+    if [ "$flavour" = proxmox ]; then add_pvesim; fi
     podman tag "$image" "localhost/fabric-twin:$kind"
     # Builds without a name go once no node of a twin is made of them any more.
     podman image prune --force --filter "label=$label" >/dev/null

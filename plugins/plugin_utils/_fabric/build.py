@@ -15,6 +15,7 @@ from typing import Any
 
 from . import addressing
 from .errors import Path, Problems
+from .extensions import read_extensions
 from .gateways import check_uplinks, read_gateway
 from .guests import read_guests
 from .links import read_links
@@ -69,7 +70,9 @@ def build(data: dict[str, Any], problems: Problems) -> Fabric:
     fabric = replace(fabric, nodes=nodes, overlay=overlay, segments=segments, servers=servers)
     check_uplinks(fabric, problems)
     fabric = replace(fabric, proxmox=read_proxmox(data.get("proxmox") or {}, fabric, problems))
-    return replace(fabric, guests=read_guests(data, fabric, problems))
+    fabric = replace(fabric, guests=read_guests(data, fabric, problems))
+    extensions = read_extensions(data, fabric, problems)
+    return replace(fabric, extensions=extensions, extended="subnet_extensions" in data)
 
 
 def _read_pools(raw: dict[str, Any]) -> Pools:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from .addressing import FAMILIES, PrefixRule
 from .errors import Path
+from .extension_model import Extension
 from .overlay_model import Gateway, Overlay, Segment, Server
 
 LinkKind = Literal["unnumbered", "numbered", "peer"]
@@ -160,6 +161,9 @@ class Fabric:
     guests: tuple[Guest, ...] = ()
     guest_sources: tuple[str, ...] = ("fabric",)
     proxmox: Proxmox = field(default_factory=Proxmox)
+    extensions: tuple[Extension, ...] = ()
+    extended: bool = False
+    """Whether the file speaks of extensions at all; then nodes without one are cleaned up."""
 
     def has_guests(self, node: Node) -> bool:
         """Whether guests with addresses of their own run on *node*."""

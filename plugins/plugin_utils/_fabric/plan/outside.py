@@ -15,13 +15,15 @@ from .. import addressing
 from ..addressing import FAMILIES
 from ..model import Fabric, Node
 from ..numbers import TWIN_WORLD
+from . import extensions
 
 _NAME = "outside"
 _BRIDGE = "uplinks"
 
 
 def names(fabric: Fabric) -> list[str]:
-    return [_NAME] if _gateways(fabric) else []
+    """Containers that are no nodes: what gateways lead to, and devices of extended subnets."""
+    return [*([_NAME] if _gateways(fabric) else []), *(d.name for dummy, d in extensions.twin_devices(fabric))]
 
 
 def groups(fabric: Fabric) -> dict[str, list[str]]:
@@ -63,7 +65,7 @@ def fabric_nodes(fabric: Fabric) -> dict[str, dict[str, Any]]:
                 "interfaces": interfaces,
             },
         }
-        for name in names(fabric)
+        for name in ([_NAME] if _gateways(fabric) else [])
     }
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from .. import addressing
 from ..addressing import DEFAULT_ROUTE, LENGTH, PrefixRule
 from ..model import Fabric, Node, Upstream
-from . import gateway
+from . import extension_policy, gateway
 
 
 def own(node: Node, family: str) -> list[str]:
@@ -36,6 +36,7 @@ def owned(fabric: Fabric, node: Node, family: str) -> list[PrefixRule]:
         rules.append(PrefixRule(DEFAULT_ROUTE[family]))
     if "proxmox" in node.functions:
         rules += _guests(fabric, family)
+    rules += extension_policy.owned(fabric, node, family)
     return _unique(rules + outside(fabric, node, family))
 
 
@@ -49,6 +50,7 @@ def accepted(fabric: Fabric, family: str) -> list[PrefixRule]:
     for node in fabric.nodes.values():
         rules += [PrefixRule(p) for p in own(node, family) if not (pool and addressing.contains(pool, p))]
     rules += _guests(fabric, family)
+    rules += extension_policy.routed(fabric, family)
     if any(node.default_originate for node in fabric.nodes.values()):
         rules.append(PrefixRule(DEFAULT_ROUTE[family]))
     rules += [rule for node in fabric.nodes.values() for rule in outside(fabric, node, family)]

@@ -16,6 +16,7 @@ from ..numbers import GUEST_BRIDGE
 
 IMAGE = "localhost/fabric-twin"
 PVESIM_FLAVOUR = "proxmox"
+EDGE_FLAVOUR = "edge"
 PVESIM_DIRECTORY = "/run/pvesim"
 
 
@@ -65,6 +66,8 @@ def needs_pvesim(fabric: Fabric, node: Node) -> bool:
 def twin_image(fabric: Fabric, node: Node) -> dict[str, str]:
     """What the node is made of: `scripts/twin_image.sh [--flavour FLAVOUR] RELEASE`."""
     flavour = {"flavour": PVESIM_FLAVOUR} if needs_pvesim(fabric, node) else {}
+    if not flavour and "edge" in node.functions:
+        flavour = {"flavour": EDGE_FLAVOUR}
     return {"release": node.release, **flavour}
 
 
@@ -73,6 +76,8 @@ def twin_container(fabric: Fabric, node: Node) -> dict[str, str]:
     if needs_pvesim(fabric, node):
         image = f"{IMAGE}:{node.release}-{PVESIM_FLAVOUR}"
         return {"name": node.name, "image": image, "shared": PVESIM_DIRECTORY}
+    if "edge" in node.functions:
+        return {"name": node.name, "image": f"{IMAGE}:{node.release}-{EDGE_FLAVOUR}"}
     return {"name": node.name, "release": node.release}
 
 
