@@ -281,11 +281,11 @@ def _agent(fabric: Fabric, node: Node) -> dict[str, Any]:
                     ),
                 }
             )
-    if not ports:
-        return {}
     return {
         "node": node.name,
         "mac": EXTENSION_PORT_MAC,
+        # whom it asks devices as; 0.0.0.0 would look like somebody who wants their address
+        "source": node.loopbacks.get("ipv4", "0.0.0.0"),  # noqa: S104
         "table": ROUTE_TABLES["fabric-guests"],
         "table_priority": RULE_PRIORITIES["fabric-guests"],
         "protocol": ROUTE_PROTOCOLS["fabric-guest"],
