@@ -153,9 +153,10 @@ def _check_transport(extension: Extension, path: Path, fabric: Fabric, problems:
             if edge.id > EXTENSION_ID_MAXIMUM:
                 here: Path = (*path, "edges", edge.name)
                 problems.add("extension_id", here, id=edge.id, node=edge.name, maximum=EXTENSION_ID_MAXIMUM)
-    elif not extension.bgp:
+    elif not extension.bgp and len(edges) > 1:
         families = {addressing.family_of(prefix) for prefix in extension.prefixes}
-        for link in dict.fromkeys(hop.link for edge in edges for hop in ways(fabric, edge.name).values()):
+        used = {hop.link.path: hop.link for hop in paths(fabric, [edge.name for edge in edges]).values()}
+        for link in used.values():
             missing = families - set(link.families) if "ipv6" not in link.families else set()
             if missing:
                 ends = f"{link.a.node} and {link.b.node}"
@@ -175,6 +176,19 @@ class Hop:
     def next_hop(self, family: str) -> str:
         """The address of the other end, which may be an IPv6 one for an IPv4 route."""
         return self.far.addresses.get(family, self.far.addresses.get("ipv6", "")).partition("/")[0]
+
+
+def paths(fabric: Fabric, edges: list[str]) -> dict[tuple[str, str], Hop]:
+    """(node, edge) to the next hop, for every node on the way from one edge to another."""
+    found: dict[tuple[str, str], Hop] = {}
+    for edge in edges:
+        hops = ways(fabric, edge)
+        for start in edges:
+            node = start
+            while node != edge and node in hops and (node, edge) not in found:
+                found[node, edge] = hops[node]
+                node = hops[node].far.node
+    return found
 
 
 def ways(fabric: Fabric, edge: str) -> dict[str, Hop]:

@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from .. import addressing
 from ..addressing import FAMILIES
 from ..extension_model import Device, Extension
-from ..extensions import ways
+from ..extensions import paths
 from ..model import Fabric, Node
 from ..numbers import (
     EXTENSION_MAC,
@@ -181,13 +182,11 @@ def _routes(fabric: Fabric, node: Node) -> dict[str, Any]:
     prefixes: list[str] = []
     for e in fabric.extensions:
         here = e.active(node.name)
-        on_the_way = not e.bgp and not e.tunnelled
-        if not here and not on_the_way:
+        remote = _remote_routes(fabric, e, node) if not e.bgp and (here or not e.tunnelled) else []
+        if not here and not remote:
             continue
         prefixes += e.prefixes
-        routes += _own_routes(e, node)
-        if not e.bgp:
-            routes += _remote_routes(fabric, e, node)
+        routes += [*_own_routes(e, node), *remote]
         if not here:
             continue
         if not e.bgp:  # behind BGP's routes, which are in main, FRR has it
@@ -228,7 +227,8 @@ def _own_routes(e: Extension, node: Node) -> list[dict[str, Any]]:
 
 def _remote_routes(fabric: Fabric, e: Extension, node: Node) -> list[dict[str, Any]]:
     found = []
-    hops = {d.node: ways(fabric, d.node).get(node.name) for d in e.present} if not e.tunnelled else {}
+    edges = [name for name in e.edges if e.active(name)]
+    hops = {} if e.tunnelled else paths(fabric, edges)
     for d in e.present:
         if d.node == node.name:
             continue
@@ -236,9 +236,9 @@ def _remote_routes(fabric: Fabric, e: Extension, node: Node) -> list[dict[str, A
             if e.tunnelled:
                 found.append({"address": address, **_into_tunnel(e.transport, fabric.nodes[d.node])})
                 continue
-            hop = hops[d.node]
-            if hop:
-                via = hop.next_hop(addressing.family_of(address))
+            hop = hops.get((node.name, d.node))
+            via = hop.next_hop(addressing.family_of(address)) if hop else ""
+            if hop and via:
                 found.append({"address": address, "interface": hop.near.interface, "via": via, "onlink": True})
     return found
 
@@ -250,17 +250,31 @@ def _into_tunnel(transport: str, peer: Node) -> dict[str, Any]:
 
 
 def _ruleset(fabric: Fabric, node: Node) -> str:
-    """The kernel has no switch for IPv6 redirects."""
-    ports = sorted({name for e in of(fabric, node) for name in e.edges[node.name].ports})
-    table = f"ip6 {NFT_TABLES['extension']}"
+    """No IPv6 redirects, for which the kernel has no switch; no answers for addresses outside of the subnet, which
+    proxy ARP would give for whatever a default route leads to."""
+    name = NFT_TABLES["extension"]
+    own = of(fabric, node)
+    ports = sorted({port for e in own for port in e.edges[node.name].ports})
     if not ports:
         return ""
-    names = ", ".join(f'"{name}"' for name in ports)
+    refused = []
+    for e in own:
+        if e.edges[node.name].ports:
+            subnet = next((f" arp daddr ip != {p}" for p in e.prefixes if addressing.family_of(p) == "ipv4"), "")
+            refused.append(f"    iifname {_names(e.edges[node.name].ports)} arp operation request{subnet} drop\n")
     return (
-        f"table {table}\ndelete table {table}\ntable {table} {{\n"
+        "".join(f"table {family} {name}\ndelete table {family} {name}\n" for family in ("ip6", "arp"))
+        + f"table ip6 {name} {{\n"
         "  chain redirects {\n    type filter hook output priority filter; policy accept;\n"
-        f"    oifname {{ {names} }} icmpv6 type nd-redirect drop\n  }}\n}}\n"
+        f"    oifname {_names(ports)} icmpv6 type nd-redirect drop\n  }}\n}}\n"
+        f"table arp {name} {{\n"
+        "  chain questions {\n    type filter hook input priority filter; policy accept;\n"
+        f"{''.join(refused)}  }}\n}}\n"
     )
+
+
+def _names(ports: Iterable[str]) -> str:
+    return f"{{ {', '.join(f'{chr(34)}{port}{chr(34)}' for port in sorted(ports))} }}"
 
 
 def _agent(fabric: Fabric, node: Node) -> dict[str, Any]:
