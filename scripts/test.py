@@ -64,6 +64,7 @@ LABS = (
     live("vxlan", "tests/integration/vxlan"),
     live("wireguard", "tests/integration/wireguard"),
     live("proxmox", "tests/integration/proxmox"),
+    live("edge-links", "tests/integration/edge_links"),
 )
 
 # Root: one at a time, since each brings machines of its own up on the same two cores.
@@ -77,6 +78,9 @@ LIVE = (
     Step("vms", ("python", "scripts/twin.py", "up", "--fabric", "examples/routed-vms/fabric.yml"), 60),
     live("guests", "tests/integration/guests/test_migration.py", "tests/integration/guests/test_bridge.py"),
     Step("vms-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/routed-vms/fabric.yml")),
+    Step("devices-up", ("python", "scripts/twin.py", "up", "--fabric", "examples/l2-over-l3/fabric.yml"), 60),
+    live("devices", "tests/integration/l2l3", "-k", "not second_run and not learned and not allowed"),
+    Step("devices-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/l2-over-l3/fabric.yml")),
     Step("foreign-project", ("scripts/foreign_project.sh",)),
     Step("importer", ("scripts/importer.sh",)),
     Step("molecule", ("scripts/molecule.sh",), 60),
@@ -99,7 +103,21 @@ EVPN = (
     "examples/two-datacenters/with-default-route.fabric.yml",
     "examples/proxmox-evpn/fabric.yml",
 )
+DEVICES = ("fabric", "wireguard.fabric", "ssh.fabric", "direct.fabric")
 ACCEPT = {
+    "l2-over-l3": (
+        live("edge-links", "tests/integration/edge_links", FABRIC_ACCEPT="1"),
+        *(
+            step
+            for name in DEVICES
+            for file in [f"examples/l2-over-l3/{name}.yml"]
+            for step in (
+                Step(f"devices-{name}-up", ("python", "scripts/twin.py", "up", "--fabric", file), 60),
+                live(f"devices-{name}", "tests/integration/l2l3", FABRIC_ACCEPT="1", FABRIC_TWIN_FILE=file),
+                Step(f"devices-{name}-down", ("python", "scripts/twin.py", "down", "--fabric", file)),
+            )
+        ),
+    ),
     "wireguard": (live("wireguard", "tests/integration/wireguard", FABRIC_ACCEPT="1"),),
     "evpn": (
         live("vxlan", "tests/integration/vxlan", FABRIC_ACCEPT="1"),

@@ -149,6 +149,11 @@ class Lab:
     def learned(self, edge: str) -> set[str]:
         return {item["address"] for item in self.fabric.json(edge, "routed-guests status --json")["devices"]}
 
+    def settled(self, edge: str, address: str) -> bool:
+        """Whether a learned device is there for longer than a fresh claim lasts."""
+        found = self.fabric.json(edge, "routed-guests status --json")["devices"]
+        return any(item["address"] == address and item["state"] == "steady" for item in found)
+
     def echo(self, device: str, address: str) -> None:
         """Answers until the container ends, also when the address comes later."""
         self.fabric.ask(device, f"{python(ECHO, address, PORT)} </dev/null >/dev/null 2>&1 &")

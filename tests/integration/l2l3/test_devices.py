@@ -75,7 +75,7 @@ def test_what_nobody_has_is_free_and_an_own_address_stays_the_own(lab: Lab) -> N
 def test_with_a_default_route_nobody_answers_for_what_is_not_there(lab: Lab) -> None:
     edge = lab.edge_of("node1")
     uplink = lab.fabric.nodes[edge]["underlay"]["interfaces"][0]["name"]
-    lab.fabric.ask(edge, f"ip route add default via inet6 fe80::1 dev {uplink} metric 5; ip -6 route add default via fe80::1 dev {uplink} metric 5")
+    lab.fabric.ask(edge, f"ip route replace default via inet6 fe80::1 dev {uplink} metric 5; ip -6 route replace default via fe80::1 dev {uplink} metric 5")
     try:
         assert "via" in lab.fabric.ask(edge, "ip route get 8.8.8.8")
         assert not lab.has_answer("node1", FREE4)
@@ -139,6 +139,8 @@ def test_a_device_moves(lab: Lab, address: str) -> None:
         lab.fabric.ask("node4", f"ping -n -c 1 -W 2 {address}")
         for number in range(RUNS):
             old, new = places if number % 2 == 0 else places[::-1]
+
+            lab.fabric.wait("the claim has settled", lambda old=old: lab.settled(lab.edge_of(old), address), 8)
 
             def move(old: str = old, new: str = new) -> None:
                 lab.drop(old, address)

@@ -22,7 +22,9 @@ from typing import Callable, NamedTuple
 from .addresses import IPV4, Network, inside
 from .discovery import Heard
 
-FRESH_S = 10.0
+# Long enough for the former edge to give way. Meanwhile nobody else can claim the address: a device that moves on at
+# once is heard where it is now as soon as this is over.
+FRESH_S = 2.0
 PROBE_S = 10.0
 PROBE_AGAIN_S = 1.0
 PROBES = 3
