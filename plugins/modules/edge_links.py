@@ -115,7 +115,7 @@ EXAMPLES = r"""
       - {name: eth2, mac: "02:00:5e:00:02:01"}
       - {name: br20, mac: "02:00:5e:00:02:01", bridge_ports: [eth3, eth4]}
     tunnels:
-      - {name: ex-gre12, kind: gre, local: 10.255.0.11, remote: 10.255.0.12, mtu: 1476, address: "fe80::b/64"}
+      - {name: ex-gre12, kind: gre, local: 10.255.0.11, remote: 10.255.0.12, address: "fe80::b/64"}
     sysctl:
       net.ipv4.conf.all.send_redirects: "0"
 
@@ -129,7 +129,7 @@ before:
   returned: always
   type: dict
   sample:
-    links: {ex-gre12: {up: true, mtu: 1476, kind: gre, local: 10.255.0.11, remote: 10.255.0.12, addresses: ["fe80::b/64"]}}
+    links: {ex-gre12: {up: true, mtu: 1476, kind: gre, local: 10.255.0.11, remote: 10.255.0.12}}
     sysctl: {net.ipv4.conf.all.send_redirects: "0"}
 after:
   description: The same afterwards. In check mode, as before.

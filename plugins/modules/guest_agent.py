@@ -50,7 +50,7 @@ options:
     type: str
   firewall:
     description:
-      - Whether the agent has the firewall of routed guests beside it. On an edge router of extended subnets it has none.
+      - Whether the agent has the firewall of routed guests beside it. On an edge router it has none.
       - With V(false), one from an earlier run stays as it is.
     type: bool
     default: true

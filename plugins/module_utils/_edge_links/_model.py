@@ -208,7 +208,9 @@ def missing(wanted: Wanted, got: Mapping[str, Link]) -> list[str]:
             found.append(f"ports[{index}].name: there is no interface '{port.name}' on this node; it has: {there}")
         for name in port.bridge_ports or ():
             if name not in got:
-                found.append(f"ports[{index}].bridge_ports: there is no interface '{name}' on this node; it has: {there}")
+                found.append(
+                    f"ports[{index}].bridge_ports: there is no interface '{name}' on this node; it has: {there}"
+                )
     return found
 
 
@@ -287,14 +289,14 @@ def _tunnel_changes(tunnel: Tunnel, link: Link | None) -> list[Change]:
     if link is None:
         return changes + _made(_whole(tunnel), deletion(name, tunnel.kind))
     if tunnel.mac and link.mac != tunnel.mac:
-        changes.append(Change(f"link set dev {name} address {tunnel.mac}", (f"link set dev {name} address {link.mac}",)))
+        changes.append(
+            Change(f"link set dev {name} address {tunnel.mac}", (f"link set dev {name} address {link.mac}",))
+        )
     if link.mtu != tunnel.mtu:
         changes.append(Change(f"link set dev {name} mtu {tunnel.mtu}", (f"link set dev {name} mtu {link.mtu}",)))
     for address in link.addresses:
         if address != tunnel.address:
-            changes.append(
-                Change(f"addr del {address} dev {name}", (f"addr add {address} dev {name} nodad",))
-            )
+            changes.append(Change(f"addr del {address} dev {name}", (f"addr add {address} dev {name} nodad",)))
     if tunnel.address and tunnel.address not in link.addresses:
         changes.append(
             Change(f"addr add {tunnel.address} dev {name} nodad", (f"addr del {tunnel.address} dev {name}",))
@@ -320,7 +322,9 @@ def _port_changes(port: Port, got: Mapping[str, Link]) -> list[Change]:
         changes += _made(_bridge_lines(port), f"link del dev {name}")
     else:
         if port.mac and link.mac != port.mac:
-            changes.append(Change(f"link set dev {name} address {port.mac}", (f"link set dev {name} address {link.mac}",)))
+            changes.append(
+                Change(f"link set dev {name} address {port.mac}", (f"link set dev {name} address {link.mac}",))
+            )
         if not link.up:
             changes.append(Change(f"link set dev {name} up", (f"link set dev {name} down",)))
     for member in port.bridge_ports or ():

@@ -149,7 +149,7 @@ class EdgeLinks:
                 self._files.write(path, text)
                 undo.append(lambda path=path, former=former: self._files.write(path, former))  # type: ignore[misc]
                 done.append(f"{'remove' if text is None else 'write'} {path}")
-            if UNIT in files and os.path.isdir("/run/systemd/system"):
+            if UNIT in files and self._files.exists("/run/systemd/system"):
                 self._systemctl("daemon-reload")
             if enable:
                 self._systemctl("enable", SERVICE)

@@ -331,7 +331,10 @@ RULES: dict[str, tuple[str, str]] = {
         "node '{node}' runs guests with addresses of their own",
         "Use another node: its agent serves either guests or devices",
     ),
-    "extension_two_prefixes": ("{other} is {family}, too", "Make it an extension of its own: a device is in one subnet"),
+    "extension_two_prefixes": (
+        "{other} is {family}, too",
+        "Make it an extension of its own: a device is in one subnet",
+    ),
     "extension_family": ("the fabric carries no {family} routes", "Add {pool}, or use 'control_plane: static'"),
     "extension_overlap": (
         "{prefix} overlaps {other} of {where}",

@@ -22,9 +22,7 @@ _NAMES = {"ipv4": "IPv4", "ipv6": "IPv6"}
 
 def read_extensions(data: dict[str, Any], fabric: Fabric, problems: Problems) -> tuple[Extension, ...]:
     raw_extensions = data.get("subnet_extensions") or {}
-    found = [
-        _read(name, raw, fabric, problems) for name, raw in raw_extensions.items() if raw and "prefixes" in raw
-    ]
+    found = [_read(name, raw, fabric, problems) for name, raw in raw_extensions.items() if raw and "prefixes" in raw]
     for extension in found:
         path: Path = ("subnet_extensions", extension.name)
         _check_edges(extension, path, fabric, problems)
@@ -58,7 +56,9 @@ def _read(name: str, raw: dict[str, Any], fabric: Fabric, problems: Problems) ->
         learned = tuple(addressing.prefix(p) for p in learn or [] if p)
         for index, prefix in enumerate(learned):
             if not any(addressing.contains(outer, prefix) for outer in prefixes):
-                problems.add("extension_learn_outside", (*path, "learn", index), prefix=prefix, known=", ".join(prefixes))
+                problems.add(
+                    "extension_learn_outside", (*path, "learn", index), prefix=prefix, known=", ".join(prefixes)
+                )
     if learned and raw.get("control_plane", "static") == "static":
         problems.add("extension_learn_static", (*path, "learn"))
     return Extension(
@@ -243,9 +243,7 @@ def _check_place(extension: Extension, device: Device, path: Path, problems: Pro
         return
     for bridge, ports in edge.bridges.items():
         if device.interface in ports:
-            problems.add(
-                "device_port_of_bridge", (*path, "at"), port=device.interface, node=device.node, bridge=bridge
-            )
+            problems.add("device_port_of_bridge", (*path, "at"), port=device.interface, node=device.node, bridge=bridge)
     if device.port is not None and device.port not in edge.bridges.get(device.interface, ()):
         problems.add("device_port", (*path, "port"), port=device.port, interface=device.interface, node=device.node)
 

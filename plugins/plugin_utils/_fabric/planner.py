@@ -81,7 +81,11 @@ def plan(data: Any, twin: bool = False, duplicates: Iterable[Path] = ()) -> Plan
             **({**outside.fabric_nodes(fabric), **extensions.fabric_nodes(fabric)} if twin else {}),
         },
         groups={**plan_groups.groups(fabric), **(outside.groups(fabric) if twin else {})},
-        links=[*twin_links(fabric), *servers.twin_links(fabric), *([*outside.twin_links(fabric), *extensions.twin_links(fabric)] if twin else [])],
+        links=[
+            *twin_links(fabric),
+            *servers.twin_links(fabric),
+            *([*outside.twin_links(fabric), *extensions.twin_links(fabric)] if twin else []),
+        ],
         containers={
             name: container_name(fabric.name, name)
             for name in [*fabric.nodes, *fabric.servers, *(outside.names(fabric) if twin else [])]

@@ -61,7 +61,8 @@ while (now := time.monotonic()) < begin + seconds + 1:
             break
 gap = max((b - a for a, b in zip(answers, answers[1:])), default=-1)
 last = begin + seconds - (answers[-1] if answers else begin)
-print(json.dumps({"gap_ms": gap * 1000, "late_ms": late * 1000, "sent": sent, "answered": len(answers), "tail_ms": last * 1000}))
+figures = {"gap_ms": gap * 1000, "late_ms": late * 1000, "tail_ms": last * 1000}
+print(json.dumps({**figures, "sent": sent, "answered": len(answers)}))
 """
 
 SEND = """

@@ -12,6 +12,7 @@ from figures import accepting, record
 # Free in the examples, and outside of what is learned.
 FREE4, FREE6 = "20.0.0.77", "2001:db8:20::77"
 LEARNED4, LEARNED6 = "20.0.0.201", "2001:db8:20:0:1::201"
+PCAP = "/run/core.pcap"
 RUNS = 10 if accepting() else 1
 
 
@@ -30,16 +31,19 @@ def test_the_core_sees_tunnels_and_no_device(lab: Lab) -> None:
     captures = [*lab.cores, lab.edge_of("node1")]
     for node in captures:
         lab.fabric.ask(
-            node, "rm -f /run/core.pcap; tcpdump -U -n -i any -w /run/core.pcap >/run/tcpdump.log 2>&1 & echo $! >/run/tcpdump.pid"
+            node,
+            f"rm -f {PCAP}; tcpdump -U -n -i any -w {PCAP} >/run/tcpdump.log 2>&1 & echo $! >/run/tcpdump.pid",
         )
     for node in captures:
-        lab.fabric.wait(f"{node} listens", lambda node=node: "listening on" in lab.fabric.ask(node, "cat /run/tcpdump.log"), 20)
+        lab.fabric.wait(
+            f"{node} listens", lambda node=node: "listening on" in lab.fabric.ask(node, "cat /run/tcpdump.log"), 20
+        )
     for family in (4, 6):
         for source, target in (("node1", "node3"), ("node2", "node4"), ("node4", "node1")):
             lab.fabric.ask(source, f"ping -n -q -c 40 -i 0.01 {lab.address(target, family)}")
 
     def count(node: str, what: str) -> int:
-        return int(lab.fabric.ask(node, f"tcpdump -n -r /run/core.pcap '{what}' 2>/dev/null | wc -l"))
+        return int(lab.fabric.ask(node, f"tcpdump -n -r {PCAP} '{what}' 2>/dev/null | wc -l"))
 
     try:
         lab.fabric.wait("100 tunnel packets", lambda: sum(count(core, tunnel) for core in lab.cores) > 100, 20)
@@ -50,12 +54,23 @@ def test_the_core_sees_tunnels_and_no_device(lab: Lab) -> None:
     assert [count(core, devices) for core in lab.cores] == [0] * len(lab.cores)
     # the same question to an edge, whose ports carry the devices' packets, has another answer
     assert count(lab.edge_of("node1"), devices) > 100
-    record("l2-over-l3", f"core {transport}", f"{packets} tunnel packets, 0 with a device's address outside", 1, "tcpdump on both core routers")
+    record(
+        "l2-over-l3",
+        f"core {transport}",
+        f"{packets} tunnel packets, 0 with a device's address outside",
+        1,
+        "tcpdump on both core routers",
+    )
 
 
 def test_nothing_about_the_devices_is_configured_in_the_core(lab: Lab) -> None:
+    assert lab.extension["transport"] != "direct"
     for core in lab.cores:
-        shown = lab.fabric.ask(core, "vtysh -c 'show running-config'; ip route show table all; ip -6 route show table all; ip neigh; sysctl -a 2>/dev/null | grep 'proxy_.*= 1'; true")
+        shown = lab.fabric.ask(
+            core,
+            "vtysh -c 'show running-config'; ip route show table all; ip -6 route show table all; ip neigh; "
+            "sysctl -a 2>/dev/null | grep 'proxy_.*= 1'; true",
+        )
         assert "20.0.0." not in shown and "2001:db8:20:" not in shown and "proxy_" not in shown
 
 
@@ -75,7 +90,11 @@ def test_what_nobody_has_is_free_and_an_own_address_stays_the_own(lab: Lab) -> N
 def test_with_a_default_route_nobody_answers_for_what_is_not_there(lab: Lab) -> None:
     edge = lab.edge_of("node1")
     uplink = lab.fabric.nodes[edge]["underlay"]["interfaces"][0]["name"]
-    lab.fabric.ask(edge, f"ip route replace default via inet6 fe80::1 dev {uplink} metric 5; ip -6 route replace default via fe80::1 dev {uplink} metric 5")
+    lab.fabric.ask(
+        edge,
+        f"ip route replace 0.0.0.0/0 via inet6 fe80::1 dev {uplink} metric 5; "
+        f"ip -6 route replace default via fe80::1 dev {uplink} metric 5",
+    )
     try:
         assert "via" in lab.fabric.ask(edge, "ip route get 8.8.8.8")
         assert not lab.has_answer("node1", FREE4)
@@ -83,7 +102,9 @@ def test_with_a_default_route_nobody_answers_for_what_is_not_there(lab: Lab) -> 
         assert not lab.is_duplicate6("node1", FREE6)
         assert lab.has_answer("node1", lab.address("node3", 4))
     finally:
-        lab.fabric.ask(edge, f"ip route del default dev {uplink} metric 5; ip -6 route del default dev {uplink} metric 5")
+        lab.fabric.ask(
+            edge, f"ip route del 0.0.0.0/0 dev {uplink} metric 5; ip -6 route del default dev {uplink} metric 5"
+        )
 
 
 def test_a_learned_device_is_known_everywhere_and_forgotten_when_it_is_gone(lab: Lab) -> None:
@@ -164,7 +185,13 @@ def test_a_device_moves(lab: Lab, address: str) -> None:
     figure = f"{min(gaps):.0f} to {max(gaps):.0f} ms (packets up to {max(late):.0f} ms late)"
     family = 6 if ":" in address else 4
     print(f"\nmove, IPv{family}: {figure}")
-    record("l2-over-l3", f"move ipv{family}", figure, RUNS, "a learned device moves to another router; UDP echo each 10 ms from 2 devices")
+    record(
+        "l2-over-l3",
+        f"move ipv{family}",
+        figure,
+        RUNS,
+        "a learned device moves to another router; UDP echo each 10 ms from 2 devices",
+    )
     assert max(gaps) <= 300 + 2 * max(late)
 
 

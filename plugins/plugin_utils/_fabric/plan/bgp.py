@@ -64,7 +64,10 @@ def frr_config(fabric: Fabric, node: Node, sessions: list[Session]) -> dict[str,
         "interfaces": [
             # A lifetime of 0: the advertisements find the BGP neighbour and never make a default route.
             {"name": name, "nd": {"suppress_ra": False, "ra_interval_ms": RA_INTERVAL_MS, "ra_lifetime_s": 0}}
-            for name in [*_unnumbered(sessions, upstreams), *(n for n, dummy in extension_policy.tunnel_peers(fabric, node))]
+            for name in [
+                *_unnumbered(sessions, upstreams),
+                *(n for n, dummy in extension_policy.tunnel_peers(fabric, node)),
+            ]
         ],
         "bfd_profiles": _bfd_profiles(fabric, sessions, upstreams),
         "instances": [_instance(fabric, node, sessions, upstreams)],

@@ -129,7 +129,9 @@ def _sysctl(ports: list[str]) -> dict[str, str]:
         settings[interface_key("ipv6", name, "disable_ipv6")] = "0"
         for family in FAMILIES:
             # the kernel waits up to 0.8 s before it answers for somebody else
-            settings[interface_key(family, name, "proxy_delay").replace("/conf/", "/neigh/").replace(".conf.", ".neigh.")] = "0"
+            settings[
+                interface_key(family, name, "proxy_delay").replace("/conf/", "/neigh/").replace(".conf.", ".neigh.")
+            ] = "0"
     return settings
 
 
@@ -326,7 +328,9 @@ def twin_links(fabric: Fabric) -> list[dict[str, Any]]:
             turn = turns.get((d.node, d.interface), 0)
             turns[d.node, d.interface] = turn + 1
             port = edge.bridges[d.interface][turn % len(edge.bridges[d.interface])]
-        found.append({"a": {"node": d.node, "interface": port}, "b": {"node": d.name, "interface": "eth0"}, "mtu": 1500})
+        found.append(
+            {"a": {"node": d.node, "interface": port}, "b": {"node": d.name, "interface": "eth0"}, "mtu": 1500}
+        )
     return found
 
 

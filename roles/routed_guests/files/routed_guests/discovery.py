@@ -122,7 +122,7 @@ def question(port_mac: str, mac: str, target: Network, port_address: bytes, sour
     return _nd(_SOLICITATION, yours, mine, port_address, target.packed, 0, target, _SOURCE_MAC)
 
 
-def _nd(
+def _nd(  # noqa: PLR0917 - the fields of one frame
     kind: int, to_mac: bytes, from_mac: bytes, source: bytes, to: bytes, flags: int, target: Network, option: int
 ) -> bytes:
     body = struct.pack("!BBHI", kind, 0, 0, flags) + target.packed + struct.pack("!BB6s", option, 1, from_mac)

@@ -64,7 +64,9 @@ def read_config(data: Any) -> EdgeConfig:
                     prefixes=tuple(parse(text) for text in port.texts("prefixes")),
                     learn=tuple(parse(text) for text in port.texts("learn", [])),
                     isolated=bool(port.raw("isolated", False)),
-                    devices={parse(a): m.lower() for a, m in Reader(port.raw("devices", {}), port.at("devices")).data.items()},
+                    devices={
+                        parse(a): m.lower() for a, m in Reader(port.raw("devices", {}), port.at("devices")).data.items()
+                    },
                     elsewhere=frozenset(parse(text) for text in port.texts("elsewhere", [])),
                 )
             )
@@ -232,9 +234,9 @@ class EdgeAgent:
                 self._send(name, discovery.answer(self.config.mac, heard, _link_local(self.config.mac)))
                 self.counters["answers"] += 1
             former = self.devices.found.get(heard.source) if heard.source else None
-            if self.devices.hears(port, heard, time.monotonic(), lambda address: self._elsewhere(address, name)):
-                if heard.source:
-                    self._learned(heard.source, former.port if former else "")
+            new = self.devices.hears(port, heard, time.monotonic(), lambda address: self._elsewhere(address, name))
+            if new and heard.source:
+                self._learned(heard.source, former.port if former else "")
 
     def _send(self, name: str, frame: bytes) -> None:
         with contextlib.suppress(OSError):
@@ -283,15 +285,18 @@ class EdgeAgent:
                 return
             except OSError:  # too many at once: the next ones count
                 continue
-            for kind, dummy2, dummy3, body in netlink.messages(data):
+            for kind, _flags, _sequence, body in netlink.messages(data):
                 if kind in (netlink.RTM_NEWLINK, netlink.RTM_DELLINK) and body[0] == 0:
                     self._on_link(kind, body)
                 elif kind == netlink.RTM_NEWROUTE:
                     route, owner = netlink.read_route(body)
-                    found = self.devices.found.get(route.destination)
-                    if found and owner == _PROTOCOL_BGP:
-                        if self.devices.claimed_elsewhere(route.destination, time.monotonic()):
-                            self._withdraw(route.destination, found.port, "another edge has it now")
+                    if owner == _PROTOCOL_BGP:
+                        self._on_bgp(route.destination)
+
+    def _on_bgp(self, address: Network) -> None:
+        found = self.devices.found.get(address)
+        if found and self.devices.claimed_elsewhere(address, time.monotonic()):
+            self._withdraw(address, found.port, "another edge has it now")
 
     def _on_link(self, kind: int, body: bytes) -> None:
         link = netlink.read_link(body)
@@ -352,7 +357,10 @@ class EdgeAgent:
             self.journal.error(f"the kernel refused: {failure}")
 
     def _tell(self) -> None:
-        seen = (tuple((a, d.port, d.mac, d.fresh) for a, d in self.devices.found.items()), tuple(self.counters.values()))
+        seen = (
+            tuple((a, d.port, d.mac, d.fresh) for a, d in self.devices.found.items()),
+            tuple(self.counters.values()),
+        )
         if seen == self._shown:
             return
         self._shown = seen
