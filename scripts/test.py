@@ -76,7 +76,7 @@ LIVE = (
     Step("oldest-core", ("scripts/oldest_core.sh",), 60),
     Step("demo-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/spine-leaf/fabric.yml")),
     Step("vms", ("python", "scripts/twin.py", "up", "--fabric", "examples/routed-vms/fabric.yml"), 60),
-    live("guests", "tests/integration/guests/test_migration.py", "tests/integration/guests/test_bridge.py"),
+    live("guests", "tests/integration/guests"),
     Step("vms-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/routed-vms/fabric.yml")),
     Step("devices-up", ("python", "scripts/twin.py", "up", "--fabric", "examples/l2-over-l3/fabric.yml"), 60),
     live("devices", "tests/integration/l2l3", "-k", "not second_run and not learned and not allowed"),
@@ -98,6 +98,7 @@ ACCEPT_PARALLEL = {
         for release in ("trixie", "bookworm")
     )
 }
+GUESTS = ("bridge", "attacker", "scale", "events", "migration", "sequences")
 EVPN = (
     "examples/two-datacenters/fabric.yml",
     "examples/two-datacenters/with-default-route.fabric.yml",
@@ -144,7 +145,7 @@ ACCEPT = {
         live("pvesim", "tests/integration/pvesim", FABRIC_ACCEPT="1"),
         live("proxmox", "tests/integration/proxmox", FABRIC_ACCEPT="1"),
         Step("vms", ("python", "scripts/twin.py", "up", "--fabric", "examples/routed-vms/fabric.yml"), 60),
-        live("guests", "tests/integration/guests", FABRIC_ACCEPT="1"),
+        *(live(f"guests-{what}", f"tests/integration/guests/test_{what}.py", FABRIC_ACCEPT="1") for what in GUESTS),
         Step("vms-down", ("python", "scripts/twin.py", "down", "--fabric", "examples/routed-vms/fabric.yml")),
     ),
 }

@@ -14,7 +14,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "roles" / "routed_guests" / "files"))
 
-from routed_guests import onward
+from routed_guests import onward, taken, vtysh
 from routed_guests.addresses import Network, parse
 
 GUEST = ["2.57.57.30", "2001:678:3a4:100::30"]
@@ -74,9 +74,8 @@ def selected(node: frrlab.Node) -> set[str]:
 
 
 def asked(node: frrlab.Node) -> set[Network]:
-    command = onward.command([parse(address) for address in GUEST])
-    text = node.run(" ".join(f"'{word}'" for word in command))
-    return {found for answer in onward.answers(text) if (found := onward.leads_onward(answer))}
+    text = node.vtysh(*onward.commands([parse(address) for address in GUEST]))
+    return {found for answer in vtysh.answers(text) if (found := onward.leads_onward(answer))}
 
 
 def test_a_path_through_the_fabric_is_told_from_its_own(nodes: tuple[frrlab.Node, frrlab.Node]) -> None:
@@ -98,3 +97,19 @@ def test_a_path_through_the_fabric_is_told_from_its_own(nodes: tuple[frrlab.Node
     assert asked(here) == {parse(address) for address in GUEST}
     routes(there, "del", "dev vmbr1 metric 10")
     frrlab.until("nobody has the guest", lambda: asked(here) == set(), 20)
+
+
+def test_what_frr_has_taken_up(nodes: tuple[frrlab.Node, frrlab.Node]) -> None:
+    """Kernel routes with their metrics, from where the release keeps them."""
+    here = nodes[0]
+    table = 254 if here.release == "bookworm" else 100
+
+    def known() -> taken.Seen:
+        return taken.known(vtysh.answers(here.vtysh(*taken.commands(table))))
+
+    expected = {(f"{address}/{parse(address).length}", 11) for address in GUEST}
+    assert not known() & expected
+    routes(here, "add", "dev vmbr1 metric 11")
+    frrlab.until("FRR has both", lambda: known() >= expected, 20)
+    routes(here, "del", "dev vmbr1 metric 11")
+    frrlab.until("FRR has neither", lambda: not known() & expected, 20)

@@ -89,6 +89,7 @@ class Guests(Fabric):
         self.guests: dict[str, dict[str, Any]] = values["fabric_guests"]
         hosts = listing["_meta"]["hostvars"]
         self.machines = {name: dict(hosts[name]["fabric_node"]["twin"]["container"]) for name in self.nodes}
+        self.links: list[dict[str, Any]] = hosts[self.pves[0]]["fabric_links"]
 
     def pid(self, node: str) -> str:
         return Path(f"/run/fabric-twin/nodes/{self.containers[node]}.pid").read_text(encoding="ascii").split()[0]
@@ -132,7 +133,7 @@ class Guests(Fabric):
     def power(self, node: str, on: bool) -> None:
         """Take a node's power away, or give it back and wait until its agent runs."""
         nodes = [{**machine, "powered": on or name != node} for name, machine in self.machines.items()]
-        self.twin(nodes=nodes)
+        self.twin(nodes=nodes, links=self.links)
         if on:
             self.comes_back(node)
 

@@ -53,8 +53,8 @@ class Attack:
         """Frames or packets of the attacker's that come to the victim's tap while this one is sent."""
         match = f"ether src {MAC} or ether src {OTHER_MAC} or src host {V4} or src host {V6} or src net 198.51.100.0/24"
         match += " or icmp6[0] == 134 or icmp6[0] == 137 or icmp[0] == 5 or udp src port 67"
-        capture = f"timeout 3 tcpdump -c {EACH} -Q out -nni tap{VICTIM}i0 '{match}' 2>/tmp/capture.err >/tmp/capture & "
-        self.guests.ask(NODE, f"rm -f /tmp/capture /tmp/capture.err; {capture}")
+        capture = f"timeout 5 tcpdump --immediate-mode -l -c {EACH} -Q out -nni tap{VICTIM}i0 '{match}'"
+        self.guests.ask(NODE, f"rm -f /tmp/capture*; {capture} 2>/tmp/capture.err >/tmp/capture & ")
         listening = lambda: "listening" in self.guests.shell(NODE, "cat /tmp/capture.err").stdout  # noqa: E731
         self.guests.wait("the capture", listening, 10)
         self.send(frame)
@@ -82,6 +82,12 @@ def attack(guests: Guests) -> Iterator[Attack]:
             "the attacker accepted as a guest",
             lambda: any(g["vmid"] == ATTACKER for g in guests.status(NODE)["guests"]),
             20,
+        )
+        # The kernel looks at a new link's carrier within a second: until then the bridge takes nothing from the port.
+        guests.wait(
+            "the attacker's port forwarding",
+            lambda: "state forwarding" in guests.ask(NODE, f"bridge link show dev veth{ATTACKER}i0"),
+            10,
         )
         yield Attack(guests)
     finally:

@@ -108,6 +108,18 @@ sleep 0.3; ip link set vmbr1 down; sleep 0.2; ip link set vmbr1 up; sleep 1.5; k
     assert max(figures) <= READDED_MS, text
 
 
+def test_frr_that_hears_of_it_late(guests: Guests) -> None:
+    """A busy zebra may hear of the routes first and of the bridge afterwards, and then drops the routes again."""
+    steady(guests)
+    stopped = "kill -STOP $(pidof zebra); ip link set vmbr1 down; ip link set vmbr1 up; sleep 0.3; "
+    before = guests.status(NODE)["counters"]["renewals"]
+    for dummy in range(6):  # without the agent's help, about every third leaves the guests dark for good
+        guests.ask(NODE, f"{stopped} kill -CONT $(pidof zebra)")
+        guests.settle(2.5)
+        guests.announced(WEB01, NODE, 6)
+    print(f"\nroutes made anew for FRR: {guests.status(NODE)['counters']['renewals'] - before}")
+
+
 def _readded_ms(events: str, addresses: list[str]) -> float:
     """From the bridge's first event as up after it was down, to the last of the addresses' routes."""
     up: float | None = None

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from figures import record
+from figures import accepting, record
 from guestlab import Guests
 from happenings import MATRIX
 
@@ -18,6 +18,15 @@ VM = 130
 CONTAINER = 170
 MAC, ADDRESSES = "52:02:45:76:d2:70", ["203.0.113.170", "2001:db8:1000::170"]
 LIST = "/etc/pve/fabric/guests.json"
+FEW = {  # a virtual machine takes its time: these alone in the small form, all of them at full count
+    "shutdown inside the guest",
+    "start after it",
+    "hibernate",
+    "resume from hibernation",
+    "aborted migration: after the copy",
+    "crash",
+    "start after the crash",
+}
 
 
 @pytest.fixture
@@ -51,10 +60,21 @@ def test_every_event_of_a_container(container: Guests) -> None:
     _play(container, CONTAINER, "lxc")
 
 
+def test_the_cluster_file_system_dies_and_comes_back(guests: Guests) -> None:
+    """Nothing changes while it is away; and the agent sees it again, through its own view of the file system."""
+    mode = lambda: guests.status("pve1")["mode"]  # noqa: E731
+    guests.ask("pve1", "systemctl kill -s KILL pve-cluster")
+    guests.wait("the agent failing static", lambda: mode() == "static", 10)
+    guests.announced(VM, "pve1", 1)
+    guests.ask("pve1", "systemctl start pve-cluster")
+    guests.wait("the agent back to normal", lambda: mode() == "normal", 20)
+    guests.announced(VM, "pve1", 1)
+
+
 def _play(guests: Guests, vmid: int, kind: str) -> None:
     played = []
     for happening in MATRIX:
-        if kind not in happening.kinds:
+        if kind not in happening.kinds or (kind == "qemu" and not accepting() and happening.name not in FEW):
             continue
         begun = time.monotonic()
         node = happening.do(guests, vmid)

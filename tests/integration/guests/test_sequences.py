@@ -162,7 +162,7 @@ class Chance:
         node = self._node()
         self._say(f"{node}: reboot")
         self.end()
-        self.guests.twin(reboot=[node])
+        self.guests.twin(state="rebooted", reboot=[node])
 
 
 def heal(guests: Guests) -> None:

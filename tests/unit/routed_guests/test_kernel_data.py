@@ -11,7 +11,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from routed_guests import netlink, nft, onward, qmp, ruleset, wanted
+from routed_guests import netlink, nft, onward, qmp, ruleset, taken, vtysh, wanted
 from routed_guests.addresses import Network, parse
 from routed_guests.capture import destination
 from routed_guests.config import ConfigError, read
@@ -230,15 +230,24 @@ def test_answers_of_frr() -> None:
         "% Network not in table\n"
         '{"prefix":"2001:678:3a4:100::80/128","paths":[{"valid":true,"peer":{"peerId":"up1","type":"external"}}]}'
     )
-    found = [onward.leads_onward(answer) for answer in onward.answers(text)]
+    found = [onward.leads_onward(answer) for answer in vtysh.answers(text)]
     assert found == [None, None, V6]
-    assert list(onward.answers("% Unknown command")) == []
-    assert onward.command([V4, V6])[1:] == [
-        "-c",
+    assert list(vtysh.answers("% Unknown command")) == []
+    assert onward.commands([V4, V6]) == [
         "show bgp ipv4 unicast 2.57.57.30/32 json",
-        "-c",
         "show bgp ipv6 unicast 2001:678:3a4:100::80/128 json",
     ]
+
+
+def test_what_frr_has_not_taken_up() -> None:
+    answers = [
+        {"2.57.57.30/32": [{"protocol": "bgp", "metric": 0}, {"protocol": "kernel", "metric": 11}]},
+        {"2001:678:3a4:100::80/128": [{"protocol": "bgp", "metric": 11}]},
+    ]
+    seen = taken.known(answers)
+    four, six = (wanted.Route(100, network, 11, 4) for network in (V4, V6))
+    assert taken.missing([four, six], seen) == {six}
+    assert taken.missing([four._replace(metric=10)], seen) == {four._replace(metric=10)}
 
 
 def test_destination_of_a_captured_frame() -> None:

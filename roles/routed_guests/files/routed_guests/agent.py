@@ -16,7 +16,7 @@ from collections.abc import Collection, Hashable, Iterable
 from typing import Any
 
 from . import kernel as kernel_edge
-from . import machine, status, wanted
+from . import machine, wanted
 from .addresses import Network
 from .config import Config
 from .inventory import Inventory, Key
@@ -30,7 +30,7 @@ from .proxmox import Proxmox
 from .wanted import Element, Guest, Neighbour, Route
 
 QUIET = State()
-_SETTLED_S = 1.0
+SOON_S = 1.0  # after the bridge was disturbed: the kernel itself looks at carriers once a second
 
 
 class Agent:
@@ -66,7 +66,9 @@ class Agent:
         self.synced = False
         self.ready_s: float | None = None
         self.resync_at = 0.0
-        self.counters = {"flips": 0, "resyncs": 0, "repairs": 0, "failures": 0, "replayed": 0}
+        self.frr_at = time.monotonic() + SOON_S  # when to look at what FRR has taken up
+        self.disturbed_at = time.monotonic()
+        self.counters = {"flips": 0, "resyncs": 0, "repairs": 0, "renewals": 0, "failures": 0, "replayed": 0}
         self.flip_ms = self.flip_cpu_ms = 0.0  # the worst from looking at .vmlist to the changed kernel
 
     # --- beginning
@@ -321,6 +323,23 @@ class Agent:
             self.proxmox.why_guests_unknown and f"{self.proxmox.why_guests_unknown}; the last known guests stay",
         )
 
+    # --- FRR
+
+    def announced_before(self, instant: float) -> set[Route]:
+        """Routes that FRR has to announce, of interfaces whose state has not changed since."""
+        return {
+            route
+            for key, routes in self._routes.items()
+            for route in routes
+            if route.table == self.config.table and self.states.get(key, QUIET).since <= instant
+        }
+
+    def renew(self, routes: Collection[Route]) -> None:
+        """FRR does not know these, though they stand in the kernel."""
+        self.counters["renewals"] += len(routes)
+        self.journal.warning(f"FRR had not taken up {len(routes)} routes of the kernel's: made anew")
+        self._report(self.kernel.renew(routes, self.config.protocol))
+
     # --- news
 
     def isolate(self, ports: Iterable[Link]) -> None:
@@ -367,8 +386,10 @@ class Agent:
         if disturbed:
             self.keep_forward()
             self.full_sync()
+            self.disturbed_at = time.monotonic()
             # Its addresses come back with ifupdown; where it went down by another hand, in a moment by ours.
-            self.resync_at = min(self.resync_at, time.monotonic() + _SETTLED_S)
+            self.resync_at = min(self.resync_at, self.disturbed_at + SOON_S)
+            self.frr_at = min(self.frr_at, self.disturbed_at + SOON_S)
             return
         self.firewall.update(ports)
         if self.knows and self.synced and vmids:
@@ -456,41 +477,6 @@ class Agent:
             self.firewall.mode,
             *self.counters.values(),
         )
-
-    # --- for others
-
-    def status(self) -> dict[str, Any]:
-        guests = []
-        for key, guest in sorted(self.guests.items()):
-            state = self.states.get(key, QUIET)
-            if state.name is Name.ABSENT:
-                continue
-            port = self.port(guest)
-            entry: dict[str, Any] = {
-                "vmid": guest.vmid,
-                "name": guest.name,
-                "nic": f"net{guest.number}",
-                "port": port.name if port else "",
-                "state": state.name.value,
-                "addresses": [str(network) for network in (*guest.addresses, *guest.prefixes)],
-                "since": status.instant(self.since_wall.get(key, 0)),
-            }
-            if state.target:
-                entry["target"] = state.target
-            guests.append(entry)
-        return {
-            "node": self.config.node,
-            "ready_s": self.ready_s,
-            "mode": "normal" if self.proxmox.readable and not self.proxmox.why_guests_unknown else "static",
-            "guests": guests,
-            "refused": [refusal._asdict() for refusal in self.inventory.refused],
-            "firewall": self.firewall.mode,
-            "counters": {
-                **self.counters,
-                "flip_ms_worst": round(self.flip_ms, 2),
-                "flip_cpu_ms_worst": round(self.flip_cpu_ms, 2),
-            },
-        }
 
 
 def _claims_differ(before: Any, after: Any) -> bool:

@@ -20,6 +20,8 @@ from .agent import Agent
 from .handover import Handover
 from .machine import Name
 from .onward import Onward
+from .report import report
+from .taken import Taken
 
 _STATUS_S, _STATUS_LARGE_S, _LARGE = 0.1, 1.0, 100
 
@@ -31,6 +33,7 @@ class Loop:
         self.selector = selectors.DefaultSelector()
         self.handover = Handover(agent, self.selector)
         self.onward = Onward(agent, self.selector)
+        self.taken = Taken(agent, self.selector)
         self.ending = False
         self._poll_at = self._scrub_at = self._status_at = 0.0
         self._seen: tuple[object, ...] = ()
@@ -90,6 +93,7 @@ class Loop:
             self._poll_at = min(self._poll_at, now + self.timing.fast_poll_s)
         agent.on_deadlines(now)
         self.onward.tick(now)
+        self.taken.tick(now)
         if now >= self._scrub_at:
             self._scrub_at = now + self.timing.poll_s
             agent.on_guests_file()
@@ -108,7 +112,7 @@ class Loop:
         return self.handover.watching or bool(self.agent.incoming)
 
     def _next(self, now: float) -> float:
-        due = [self._poll_at, self._scrub_at, self.agent.resync_at, now + self.timing.resync_s]
+        due = [self._poll_at, self._scrub_at, self.agent.resync_at, self.taken.due(), now + self.timing.resync_s]
         if self._outdated():
             due.append(self._status_at)
         if self.agent.deadlines:
@@ -123,7 +127,7 @@ class Loop:
 
     def _write_status(self) -> None:
         self._seen = self.agent.seen
-        status.write(self.agent.config.run, self.agent.status())
+        status.write(self.agent.config.run, report(self.agent))
 
     def _one_line(self) -> str:
         count: dict[str, int] = {}

@@ -9,43 +9,25 @@ One `vtysh` at a time, at most one a second, for all such guests.
 
 from __future__ import annotations
 
-import json
-import os
 import selectors
-import subprocess
 import time
-from collections.abc import Iterator
 from typing import Any
 
 from .addresses import IPV4, Network, parse
 from .agent import Agent
 from .inventory import Key
 from .machine import Name
+from .vtysh import Vtysh
 
 INTERVAL_S = 1.0
-TIMEOUT_S = 5.0
 _MOST = 64  # prefixes in one call
 
 
-def command(networks: list[Network]) -> list[str]:
-    arguments = ["vtysh"]
-    for network in networks:
-        family = "ipv4" if network.version == IPV4 else "ipv6"
-        arguments += ["-c", f"show bgp {family} unicast {network.address}/{network.length} json"]
-    return arguments
-
-
-def answers(text: str) -> Iterator[Any]:
-    """The JSON objects of several answers, one after the other."""
-    decoder = json.JSONDecoder()
-    offset = text.find("{")
-    while offset >= 0:
-        try:
-            value, end = decoder.raw_decode(text, offset)
-        except ValueError:
-            return
-        yield value
-        offset = text.find("{", end)
+def commands(networks: list[Network]) -> list[str]:
+    return [
+        f"show bgp {'ipv4' if network.version == IPV4 else 'ipv6'} unicast {network.address}/{network.length} json"
+        for network in networks
+    ]
 
 
 def leads_onward(answer: Any) -> Network | None:
@@ -64,10 +46,7 @@ def leads_onward(answer: Any) -> Network | None:
 class Onward:
     def __init__(self, agent: Agent, selector: selectors.BaseSelector) -> None:
         self._agent = agent
-        self._selector = selector
-        self._process: subprocess.Popen[bytes] | None = None
-        self._output = b""
-        self._begun = 0.0
+        self._vtysh = Vtysh(selector)
         self._next_at = 0.0
 
     def _waiting(self, now: float) -> dict[Key, list[Network]]:
@@ -85,8 +64,8 @@ class Onward:
         return found
 
     def due(self) -> float | None:
-        if self._process:
-            return self._begun + TIMEOUT_S
+        if self._vtysh.busy:
+            return self._vtysh.overdue_at
         if not self._agent.leaving:
             return None
         ready = [
@@ -97,53 +76,18 @@ class Onward:
         return max(self._next_at, min(ready)) if ready else None
 
     def tick(self, now: float) -> None:
-        if self._process:
-            if now - self._begun > TIMEOUT_S:
-                self._process.kill()
-                self._end()
+        if self._vtysh.busy:
+            self._vtysh.give_up(now)
             return
         if not self._agent.leaving or now < self._next_at:
             return
         networks = [network for found in self._waiting(now).values() for network in found][:_MOST]
-        if not networks:
-            return
-        self._next_at = now + INTERVAL_S
-        self._begun = now
-        try:
-            self._process = subprocess.Popen(
-                command(networks), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-            )
-        except OSError:
-            return  # no FRR: LEAVING ends by its time
-        out = self._process.stdout
-        if out is not None:
-            os.set_blocking(out.fileno(), False)
-            self._selector.register(out, selectors.EVENT_READ, self._read)
+        if networks:
+            self._next_at = now + INTERVAL_S
+            self._vtysh.ask(commands(networks), now, self._decide)  # without FRR, LEAVING ends by its time
 
-    def _read(self) -> None:
-        if self._process is None or self._process.stdout is None:
-            return
-        data = self._process.stdout.read(1 << 20)
-        if data is None:
-            return
-        self._output += data
-        if not data:
-            text = self._output.decode("utf-8", "replace")
-            self._end()
-            self._decide(text)
-
-    def _end(self) -> None:
-        if self._process is None:
-            return
-        if self._process.stdout is not None:
-            self._selector.unregister(self._process.stdout)
-            self._process.stdout.close()
-        self._process.wait()
-        self._process = None
-        self._output = b""
-
-    def _decide(self, text: str) -> None:
-        reached = {network for answer in answers(text) if (network := leads_onward(answer))}
+    def _decide(self, found: list[Any]) -> None:
+        reached = {network for answer in found if (network := leads_onward(answer))}
         over = [key for key, networks in self._waiting(time.monotonic()).items() if reached.issuperset(networks)]
         if over:
             self._agent.onward.update(over)

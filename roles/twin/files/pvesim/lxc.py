@@ -64,10 +64,17 @@ def _words(config: Config, number: int) -> list[str]:
     return found[1].split() if found else []
 
 
+def _ending(vmid: int) -> Path:
+    """There while `pct cleanup` is at work: nobody may start the container meanwhile."""
+    return cleanup_flag(vmid).with_suffix(".ending")
+
+
 def start(vmid: int, *, skiplock: bool = False, phases: bool = True) -> None:
     with cluster.guest_lock(vmid, "lxc"):
         if running(vmid):
             raise PvesimError(f"CT {vmid} already running")
+        wait_for(lambda: not _ending(vmid).exists(), 10)
+        _ending(vmid).unlink(missing_ok=True)  # of a cleanup that was killed
         config = load(vmid, "lxc")
         if not skiplock:
             cluster.check_lock(config)
@@ -133,16 +140,23 @@ def stop(vmid: int, *, skiplock: bool = False) -> None:
         hook(vmid, config, "pre-stop")
         subprocess.run(["systemctl", "stop", "--no-block", unit(vmid)], check=False)
     # The unit's ExecStopPost (pct cleanup) takes the network away and runs post-stop.
-    if not wait_for(lambda: not running(vmid) and not cleanup_flag(vmid).exists(), 30):
+    if not wait_for(lambda: not (running(vmid) or cleanup_flag(vmid).exists() or _ending(vmid).exists()), 30):
         raise PvesimError(f"CT {vmid} did not stop")
 
 
 def after_end(vmid: int, status: str) -> None:
     """`pct cleanup`, when the container has ended, for whatever reason: in Proxmox LXC's own hook does it."""
     try:
-        cleanup_flag(vmid).unlink()
+        cleanup_flag(vmid).rename(_ending(vmid))
     except FileNotFoundError:
         return
+    try:
+        _after_end(vmid, status)
+    finally:
+        _ending(vmid).unlink(missing_ok=True)
+
+
+def _after_end(vmid: int, status: str) -> None:
     try:
         config: Config | None = load(vmid, "lxc")
     except PvesimError:
