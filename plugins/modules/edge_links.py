@@ -96,8 +96,8 @@ options:
     default: {}
   persist:
     description:
-      - Whether to write files, so that the state is there after a reboot. F(/etc/routed-fabric/edge-links.batch) holds it
-        in the form of C(ip -batch), C(fabric-edge-links.service) reads it at boot, and
+      - Whether to write files, so that the state is there after a reboot. F(/etc/routed-fabric/edge-links.batch) is in
+        the form of C(ip -batch), C(fabric-edge-links.service) reads it at boot, and
         F(/etc/sysctl.d/92-routed-fabric-edge.conf) holds the kernel parameters.
       - With V(false), files of an earlier run stay as they are.
     type: bool
