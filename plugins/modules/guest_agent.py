@@ -117,7 +117,7 @@ class GuestAgent:
         self._module = module
         self._files = Files(module.atomic_move, module.tmpdir)
         self._dhcp = bool(module.params["dhcp"])
-        self._firewall: bool = module.params["firewall"]
+        self._firewall: bool = module.params.get("firewall", True)
         self._units = _UNITS if self._firewall else (guest_agent.AGENT, guest_agent.DHCP)
 
     def run(self) -> dict[str, Any]:

@@ -73,6 +73,21 @@ with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as raw:
         raw.send(bytes.fromhex(frame))
 """
 
+# At the same moment, by the clock of the machine that all containers share: gone here, announced there.
+LEAVE = """
+import subprocess, sys, time
+time.sleep(max(0.0, float(sys.argv[1]) - time.time()))
+subprocess.run(["ip", "addr", "del", sys.argv[2], "dev", "eth0"], check=True)
+"""
+COME = """
+import socket, sys, time
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as raw:
+    raw.bind(("eth0", 0))
+    time.sleep(max(0.0, float(sys.argv[1]) - time.time()))
+    for frame in sys.argv[2:]:
+        raw.send(bytes.fromhex(frame))
+"""
+
 
 def python(script: str, *words: object) -> str:
     return f"python3 -c {shlex.quote(script)} {' '.join(shlex.quote(str(word)) for word in words)}"
@@ -140,6 +155,19 @@ class Lab:
             f"ip addr add {address}/{length} dev eth0 {'nodad' if ':' in address else ''}; "
             + python(SEND, *[announcement(self.mac(device), address).hex()] * 3),
         )
+
+    def move(self, old: str, new: str, address: str) -> None:
+        """Gone at one device and announced by the other at one moment. Before that, nothing leads to the other."""
+        interface = f"{address}/{64 if ':' in address else 24}"
+        self.fabric.ask(new, f"ip addr add {interface} dev eth0 {'nodad' if ':' in address else ''}")
+        when = time.time() + 1
+        frames = [announcement(self.mac(new), address).hex()] * 2
+        scripts = {old: python(LEAVE, when, interface), new: python(COME, when, *frames)}
+        threads = [threading.Thread(target=self.fabric.ask, args=item) for item in scripts.items()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
     def drop(self, device: str, address: str) -> None:
         self.fabric.shell(device, f"ip addr del {address}/{64 if ':' in address else 24} dev eth0")

@@ -164,8 +164,7 @@ def test_a_device_moves(lab: Lab, address: str) -> None:
             lab.fabric.wait("the claim has settled", lambda old=old: lab.settled(lab.edge_of(old), address), 8)
 
             def move(old: str = old, new: str = new) -> None:
-                lab.drop(old, address)
-                lab.take(new, address)
+                lab.move(old, new, address)
 
             results = lab.probe(["node2", "node4"], address, 4.5, move)
             for source, result in results.items():
