@@ -5,7 +5,7 @@
 """A fabric's twin from the command line: `make twin`, `make demo`, `make twin-down` and `make shell` come here.
 
     scripts/twin.py up --fabric PATH [--remove]   image, up, site, guests, verify, site again (must move
-                                                  nothing), verify
+                                                  nothing), verify; --once leaves out the second run
     scripts/twin.py down --fabric PATH            take it away (--name NAME when the file no longer reads)
     scripts/twin.py list                          the twins that stand on this machine
     scripts/twin.py shell NODE [COMMAND...]       a shell, or a command, in a node
@@ -172,13 +172,16 @@ def ensure_collection_path() -> None:
 
 def up(options: argparse.Namespace) -> int:
     fabric_file = options.fabric.resolve()
-    run = Run(fabric_file, steps=10 if options.remove else 9)
+    run = Run(fabric_file, steps=9 + options.remove - 4 * options.once)
     nodes: dict[str, dict[str, Any]] = {}
     managed: set[str] = set()
     run.named("unnamed")
 
     def has_guests() -> bool:
         return any(node["twin"].get("guests") for node in nodes.values())
+
+    def has_tunnels() -> bool:
+        return any(node.get("wireguard") for node in nodes.values())
 
     def read() -> str:
         if not fabric_file.is_file():
@@ -189,8 +192,7 @@ def up(options: argparse.Namespace) -> int:
             raise StepError(f"{len(errors)} errors in {fabric_file}:\n" + "\n".join(f"- {text}" for text in errors))
         nodes.update(report.nodes_of(inventory))
         managed.update(inventory.get("fabric_managed", {}).get("hosts", []))
-        if has_guests():
-            run.steps += 1
+        run.steps += has_guests() + has_tunnels()
         if not nodes:
             raise StepError(f"{fabric_file} has no nodes. Does it begin with `plugin: routed.fabric.fabric`?")
         run.named(next(iter(nodes.values()))["fabric"])
@@ -251,12 +253,13 @@ def up(options: argparse.Namespace) -> int:
         run.step(f"Read {options.fabric}", read)
         and run.step("Build the image, or find it", images)
         and run.step("Bring nodes and links up", lambda: _nothing(run.playbook("twin_up")))
+        and (not has_tunnels() or run.step("Make WireGuard keys", lambda: _nothing(run.playbook("wireguard_keys"))))
         and run.step("Run site.yml", site)
         and (not has_guests() or run.step("Start the guests, and wait until they answer", guests))
         and run.step("Verify on live state", verify)
-        and run.step("Take a snapshot of all nodes", lambda: snapshot("before"))
+        and (options.once or run.step("Take a snapshot of all nodes", lambda: snapshot("before")))
     )
-    if good:
+    if good and not options.once:
         results = [
             run.step("Run site.yml again: nothing may change", site_again),
             run.step("Compare with a second snapshot: nothing may have moved", compare),
@@ -409,6 +412,7 @@ def arguments() -> argparse.ArgumentParser:
     one = commands.add_parser("up", help="bring it up, run the playbooks on it twice, verify")
     one.add_argument("--fabric", type=Path, required=True, metavar="PATH", help="a fabric.yml")
     one.add_argument("--remove", action="store_true", help="take it away at the end")
+    one.add_argument("--once", action="store_true", help="run the playbooks once: the caller sees to the second run")
     one.set_defaults(run=up)
     one = commands.add_parser("down", help="take it away")
     one.add_argument("--fabric", type=Path, metavar="PATH")

@@ -4,7 +4,7 @@
 #   scripts/twin_image.sh [trixie|bookworm]            the image; prints its name
 #   scripts/twin_image.sh --rootfs [trixie|bookworm]   no podman: unpacks the root file system; prints its directory
 #   scripts/twin_image.sh --tar [trixie|bookworm]      no podman: prints the root file system's tar
-#   scripts/twin_image.sh --flavour proxmox ...        for Proxmox nodes: with QEMU, what guests boot, corosync, and pvesim
+#   scripts/twin_image.sh --flavour proxmox ...        for Proxmox nodes: with QEMU, what guests boot, corosync, keepalived, and pvesim
 #   scripts/twin_image.sh --flavour edge ...           for edge routers and their devices: SSH, GoBGP, BIRD, arping
 #   BASE=registry/name:tag scripts/twin_image.sh ...   starts from that image instead of mmdebstrap
 #
@@ -15,7 +15,7 @@ set -euo pipefail
 packages=systemd,systemd-sysv,udev,dbus,iproute2,python3,frr,frr-pythontools,ifupdown2,nftables,iputils-ping
 packages+=,tcpdump,procps,kmod,ethtool,jq,less,ca-certificates,wireguard-tools,wireguard-go
 edge_packages=openssh-client,openssh-server,gobgpd,bird2,iputils-arping
-proxmox_packages=qemu-system-x86,corosync,python3-pyroute2,dnsmasq-base
+proxmox_packages=qemu-system-x86,corosync,keepalived,python3-pyroute2,dnsmasq-base
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${FABRIC_CACHE:-$HOME/.cache/routed-fabric}/twin

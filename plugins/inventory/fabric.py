@@ -25,6 +25,9 @@ notes:
   - The reference of the file is in C(docs/reference/fabric.md), a JSON Schema for editors beside it.
   - Files whose name ends in C(fabric.yml) or C(fabric.yaml) are recognised by it, other YAML files by their key
     O(plugin).
+  - The public keys of WireGuard interfaces are read from C(public_keys.yml) beside the file, or C(X.public_keys.yml)
+    beside C(X.fabric.yml), which the playbook C(routed.fabric.wireguard_keys) writes. The twin's are in
+    C(public_keys.twin.yml).
   - The variables C(fabric_name), C(fabric_nodes) and C(fabric_links) of the group C(fabric) describe the fabric as a
     whole.
 requirements:
@@ -77,6 +80,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
 from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.duplicates import duplicate_keys
 from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.errors import FabricError, MissingLibrary
 from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.planner import Plan, plan
+from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.public_keys import keys_file, read_keys
 
 try:
     from ansible.template import trust_as_template  # ansible-core 2.19
@@ -117,8 +121,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
         super().parse(inventory, loader, path, cache)
         data = loader.load_from_file(path, cache="none", unsafe=True)  # not copied: the plan copies what it keeps
         duplicates = duplicate_keys(Path(path).read_text(encoding="utf-8"))
+        twin = self._twin(data)
+        self._keys_file = Path(path).parent / keys_file(Path(path).name, twin=twin)
         try:
-            result = plan(data, twin=self._twin(data), duplicates=duplicates)
+            result = plan(data, twin=twin, duplicates=duplicates, public_keys=self._public_keys(loader))
         except FabricError as exc:
             self._refuse(path, [str(problem) for problem in exc.problems])
         except MissingLibrary as exc:
@@ -128,6 +134,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
         if any(key in data for key in OPTIONS):
             self._read_config_data(path)
         self._hand_over(result)
+
+    def _public_keys(self, loader: Any) -> dict[str, dict[str, str]]:
+        if not self._keys_file.exists():
+            return {}
+        return read_keys(self._keys_file.name, loader.load_from_file(str(self._keys_file), cache="none", unsafe=True))
 
     def _twin(self, data: Any) -> bool:
         """The option, read before the rest of the file is known to be sound."""
@@ -157,6 +168,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):  # type: ignore[misc]
             "fabric_nodes": list(result.nodes),
             "fabric_links": result.links,
             "fabric_guests": result.guests,
+            "fabric_keys_file": str(self._keys_file.resolve()),
         }
         for key, value in trusted(whole).items():
             self.inventory.set_variable("fabric", key, value)

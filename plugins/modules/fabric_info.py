@@ -29,6 +29,7 @@ options:
       - V(sysctl), V(files) and V(pings) read what their options list.
       - V(guests) is what a node knows of its routed guests. That is the agent's own words, the bridge, routes,
         permanent neighbours, nft tables, and over which AS paths the fabric offers the same prefixes.
+      - V(wireguard) are the WireGuard interfaces with their peers, ages of handshakes, and no secret.
       - V(snapshot) is all state that must be equal before and after a run that moves nothing, without counters, ages
         and other values that change by themselves.
     type: list
@@ -52,6 +53,7 @@ options:
       - snapshot
       - sysctl
       - vxlan
+      - wireguard
     default: [bgp, bfd, links, addresses]
   advertised_to:
     description: The neighbors whose advertised prefixes are read, as FRR names them (an address or an interface).
@@ -226,6 +228,22 @@ fabric:
       type: dict
       returned: with subset V(vxlan)
       sample: {vxlan202: {vni: 202, local: 10.255.254.5, bridge: vmbr202, flood: {"202": [10.255.254.6]}}}
+    wireguard:
+      description:
+        - WireGuard interfaces that answer, with public key, port, and peers by public key. C(source) is the address
+          that packets to the endpoint leave with; C(handshake_age_s) is none where there was no handshake yet.
+      type: dict
+      returned: with subset V(wireguard)
+      sample:
+        wg0:
+          public_key: IhYOkpqE0cIBclaR7zGLml/7BriPIMoMdjmM5dbkkGs=
+          listen_port: 51820
+          peers:
+            ZZkW3L0OES1bqQKdDpe3GQ88G4I3ABZVasuEVyvS5iM=:
+              endpoint: "[2001:db8:6f67::2]:51820"
+              source: "2001:db8:1::100"
+              allowed_ips: ["2001:db8:101::/48"]
+              handshake_age_s: 12
     pings:
       description: Each ping with what was sent, received, the round-trip time in ms and the error in words.
       type: list
@@ -272,6 +290,7 @@ SUBSETS = (
     "snapshot",
     "sysctl",
     "vxlan",
+    "wireguard",
 )
 
 
@@ -311,9 +330,14 @@ def main() -> None:
         supports_check_mode=True,
     )
 
-    def run(argv: Sequence[str]) -> tuple[int, str, str]:
+    def run(argv: Sequence[str], data: str | None = None) -> tuple[int, str, str]:
         try:
-            rc, out, err = module.run_command(list(argv), environ_update={"LC_ALL": "C"}, handle_exceptions=False)
+            rc, out, err = module.run_command(
+                list(argv),
+                data=data,
+                environ_update={"LC_ALL": "C", "WG_HIDE_KEYS": "always"},
+                handle_exceptions=False,
+            )
         except OSError as exc:  # the program is not there; what it would tell stays empty
             return 127, "", f"{argv[0]}: {exc.strerror}"
         return rc, out, err

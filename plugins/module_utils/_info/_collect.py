@@ -12,11 +12,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable
 
-from ansible_collections.routed.fabric.plugins.module_utils._info import _frr, _guests, _ping, _stable, _vxlan
+from ansible_collections.routed.fabric.plugins.module_utils._info import (
+    _frr,
+    _guests,
+    _ping,
+    _stable,
+    _vxlan,
+    _wireguard,
+)
 from ansible_collections.routed.fabric.plugins.module_utils._ip import _sysctl
 from ansible_collections.routed.fabric.plugins.module_utils._ip._transport import Ip, IpError, Sysctl
 
-Run = Callable[[Sequence[str]], "tuple[int, str, str]"]
+Run = Callable[..., "tuple[int, str, str]"]
+"""(arguments, standard input or nothing) → exit code, output, errors."""
 
 OWNED_FILES = (
     "/etc/frr/frr.conf",
@@ -29,6 +37,9 @@ OWNED_FILES = (
     "/etc/routed-fabric/*",
     "/etc/systemd/network/1?-routed-fabric-*",
     "/etc/systemd/system/fabric-gateway.service",
+    "/etc/systemd/system/fabric-source-routing.service",
+    "/etc/systemd/system/fabric-tunnels.service",
+    "/etc/wireguard/*",
     "/etc/systemd/networkd.conf.d/10-routed-fabric.conf",
     "/etc/sysctl.d/90-routed-fabric.conf",
     "/etc/sysctl.d/91-routed-fabric-guests.conf",
@@ -49,7 +60,7 @@ class Collector:
     def __init__(self, run: Run, options: Mapping[str, Any]) -> None:
         self._run = run
         self._options = options
-        self._ip = Ip(lambda argv, _data: run(argv))
+        self._ip = Ip(run)
         self._link_dump: list[dict[str, Any]] | None = None
         self._shown: dict[str, Any] = {}
 
@@ -173,6 +184,9 @@ class Collector:
     def _guests(self) -> dict[str, Any]:
         options = self._options["guests"]
         return _guests.collect(self._run, self._ip, options["bridge"], options["protocol"])
+
+    def _wireguard(self) -> dict[str, dict[str, Any]]:
+        return _wireguard.collect(self._run)
 
     def _snapshot(self) -> dict[str, Any]:
         routes = self._routes()

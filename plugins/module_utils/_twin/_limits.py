@@ -17,6 +17,12 @@ AT_LEAST: Values = {
     # Each systemd container takes about twenty; with the usual 128 the sixth dies at its start with exit code 255.
     "fs.inotify.max_user_instances": 1024,
     "fs.inotify.max_user_watches": 65536,
+    # One table for all network namespaces. Above the first, what nobody used for a minute goes, and EVPN withdraws it.
+    **{
+        f"net.{family}.neigh.default.{name}": value
+        for family in ("ipv4", "ipv6")
+        for name, value in (("gc_thresh1", 4096), ("gc_thresh2", 16384), ("gc_thresh3", 32768))
+    },
 }
 
 

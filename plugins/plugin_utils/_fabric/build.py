@@ -25,6 +25,8 @@ from .overlay import read_overlay
 from .proxmox import read_proxmox
 from .segments import announced_by, read_segments
 from .servers import check_servers, is_attached, read_servers
+from .tunnels import announced_by as announced_into_tunnels
+from .tunnels import read_tunnels, sessions
 from .upstreams import read_rules, read_upstreams
 
 # After these nobody knows where a link would have gone.
@@ -66,8 +68,14 @@ def build(data: dict[str, Any], problems: Problems) -> Fabric:
     overlay = read_overlay(data, fabric, problems)
     segments = read_segments(data, fabric, overlay, problems)
     servers, segments = read_servers(raw_servers, segments, fabric, problems)
-    nodes = {name: replace(node, announced=announced_by(node, segments)) for name, node in nodes.items()}
-    fabric = replace(fabric, nodes=nodes, overlay=overlay, segments=segments, servers=servers)
+    fabric = replace(fabric, overlay=overlay, segments=segments, servers=servers)
+    tunnels = read_tunnels(data.get("tunnels") or {}, fabric, problems)
+    fabric = replace(fabric, tunnels=tunnels, upstreams=(*upstreams, *sessions(tunnels)))
+    nodes = {
+        name: replace(node, announced=announced_by(node, segments) + announced_into_tunnels(name, tunnels))
+        for name, node in nodes.items()
+    }
+    fabric = replace(fabric, nodes=nodes)
     check_uplinks(fabric, problems)
     fabric = replace(fabric, proxmox=read_proxmox(data.get("proxmox") or {}, fabric, problems))
     fabric = replace(fabric, guests=read_guests(data, fabric, problems))

@@ -13,6 +13,7 @@ from .addressing import FAMILIES, PrefixRule
 from .errors import Path
 from .extension_model import Extension
 from .overlay_model import Gateway, Overlay, Segment, Server
+from .tunnel_model import Tunnel
 
 LinkKind = Literal["unnumbered", "numbered", "peer"]
 
@@ -63,7 +64,8 @@ class Node:
     sysctl: dict[str, str]
     gateway: Gateway | None = None
     announced: tuple[str, ...] = ()
-    """Prefixes that it announces beside its loopbacks: networks of segments whose gateway it is."""
+    """Prefixes that it announces beside its loopbacks: networks of segments whose gateway it is, and what is at the far
+    end of its tunnels as long as it is routed there."""
 
     @property
     def is_router(self) -> bool:
@@ -95,6 +97,8 @@ class Link:
 
 @dataclass(frozen=True)
 class Upstream:
+    """A session with somebody outside of the fabric: an upstream of the file, or the far end of a tunnel."""
+
     name: str
     node: str
     interface: str
@@ -105,6 +109,16 @@ class Upstream:
     announce: tuple[PrefixRule, ...]
     multihop: int | None
     bfd: bool
+    password: str | None = None
+    """Name of the variable that holds it."""
+    tunnel: bool = False
+    in_twin: bool = False
+    """Whether something in the twin stands for the peer."""
+
+    @property
+    def label(self) -> str:
+        """What it is called in FRR; upstreams and tunnels have names of their own."""
+        return f"{'tunnel' if self.tunnel else 'upstream'}-{self.name}"
 
 
 @dataclass(frozen=True)
@@ -153,6 +167,7 @@ class Fabric:
     nodes: dict[str, Node]
     links: tuple[Link, ...]
     upstreams: tuple[Upstream, ...]
+    """Those of the file, and the sessions over tunnels."""
     guest_prefixes: tuple[str, ...]
     overlay: Overlay = field(default_factory=Overlay)
     segments: tuple[Segment, ...] = ()
@@ -161,6 +176,7 @@ class Fabric:
     guests: tuple[Guest, ...] = ()
     guest_sources: tuple[str, ...] = ("fabric",)
     proxmox: Proxmox = field(default_factory=Proxmox)
+    tunnels: tuple[Tunnel, ...] = ()
     extensions: tuple[Extension, ...] = ()
     extended: bool = False
     """Whether the file speaks of extensions at all; then nodes without one are cleaned up."""

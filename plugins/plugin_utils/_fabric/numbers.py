@@ -80,7 +80,12 @@ GATEWAY_MAC_PREFIX = 0x02FB00000000
 REFLECTOR_HOPS = 255
 
 FIREWALL_MARKS = {"fabric-tunnel": 0x0FAB}
-NFT_TABLES = {"guests": "fabric_guests", "gateway": "fabric_gateway", "extension": "fabric_extension"}
+NFT_TABLES = {
+    "guests": "fabric_guests",
+    "gateway": "fabric_gateway",
+    "tunnels": "fabric_tunnels",
+    "extension": "fabric_extension",
+}
 
 # Set by a node on what it learned from its own upstreams and tunnels, removed by every node on what it hears from
 # the fabric: so the tag means "learned by me outside of the fabric" and never opens a transit path.
@@ -118,5 +123,12 @@ RESERVED_ASNS = (0, 23456, 65535, 4294967295)
 # are for ports that were not up yet (a single announcement was seen to be lost 0.4 ms before the port came up).
 ANNOUNCE_AT_MS = (0, 20, 50, 100, 200, 500, 1000, 2000)
 
-# In the twin, what border gateways lead to.
+# The metric of blackhole routes that catch what a tunnel does not carry any more; every other route wins.
+BLACKHOLE_METRIC = 4096
+# A handshake is renewed every 120 s while there is traffic, and given up after 180 s (WireGuard's REJECT_AFTER_TIME).
+HANDSHAKE_MAXIMUM_S = 180
+
+# In the twin, what border gateways and upstreams lead to.
 TWIN_WORLD = {"ipv4": "198.51.100.1", "ipv6": "2001:db8:ffff::1"}
+# What upstreams announce in the twin beside what they shall: it must not come in.
+TWIN_FOREIGN = {"ipv4": "198.18.0.0/15", "ipv6": "2001:db8:f0e0::/48"}

@@ -15,13 +15,14 @@ from .errors import FabricError, Path, Problems
 from .model import Fabric, Node
 from .numbers import NAME_PREFIX
 from .overlay import check_heard
-from .plan import extensions, gateway, outside, overlay, policy, servers
+from .plan import extensions, gateway, outside, overlay, policy, servers, tunnel_sites
 from .plan import groups as plan_groups
 from .plan import guests as plan_guests
 from .plan.bgp import frr_config, uses_bfd
 from .plan.propagation import Reach, simulate
 from .plan.proxmox import proxmox
 from .plan.sessions import Session, sessions
+from .plan.tunnels import Keys, wireguard
 from .plan.twin import (
     container_name,
     needs_pvesim,
@@ -58,14 +59,17 @@ def read_fabric(data: Any) -> Fabric:
     return _read(data)[0]
 
 
-def plan(data: Any, twin: bool = False, duplicates: Iterable[Path] = ()) -> Plan:
+def plan(data: Any, twin: bool = False, duplicates: Iterable[Path] = (), public_keys: Keys | None = None) -> Plan:
     """Plan a fabric file. *twin*: for the twin, in which all nodes are FRR containers.
     *duplicates*: the paths of keys that stand twice in the file, which its data does not show.
+    *public_keys*: of the nodes' WireGuard interfaces. One that is missing is no mistake of the file: it is told with
+    the node that needs it, since the playbook that makes keys needs the inventory.
 
     Raises FabricError with every mistake of the file, and MissingLibrary.
     """
     fabric, live, reach = _read(data, duplicates)
     declared = fabric
+    keys = public_keys or {}
     if twin:
         fabric = twin_fabric(fabric)
         live = sessions(fabric)
@@ -74,13 +78,14 @@ def plan(data: Any, twin: bool = False, duplicates: Iterable[Path] = ()) -> Plan
         name=fabric.name,
         nodes={
             **{
-                n.name: _fabric_node(fabric, n, live[n.name], reach, declared=declared.nodes[n.name], twin=twin)
+                n.name: _fabric_node(fabric, n, live[n.name], reach, keys, declared=declared.nodes[n.name], twin=twin)
                 for n in fabric.nodes.values()
             },
             **{server.name: servers.fabric_node(fabric, server) for server in fabric.servers.values()},
             **({**outside.fabric_nodes(fabric), **extensions.fabric_nodes(fabric)} if twin else {}),
+            **tunnel_sites.fabric_nodes(fabric, keys, twin=twin),
         },
-        groups={**plan_groups.groups(fabric), **(outside.groups(fabric) if twin else {})},
+        groups=_groups(fabric, twin=twin),
         links=[
             *twin_links(fabric),
             *servers.twin_links(fabric),
@@ -92,6 +97,14 @@ def plan(data: Any, twin: bool = False, duplicates: Iterable[Path] = ()) -> Plan
         },
         guests={guest.name: plan_guests.described(guest) for guest in fabric.guests},
     )
+
+
+def _groups(fabric: Fabric, *, twin: bool) -> dict[str, list[str]]:
+    found = plan_groups.groups(fabric)
+    for more in (tunnel_sites.groups(fabric, twin=twin), outside.groups(fabric) if twin else {}):
+        for name, hosts in more.items():
+            found[name] = list(dict.fromkeys([*found.get(name, []), *hosts]))
+    return found
 
 
 def _read(data: Any, duplicates: Iterable[Path] = ()) -> tuple[Fabric, dict[str, list[Session]], Reach]:
@@ -145,9 +158,10 @@ def _deaf(node: Node, other: Node, reach: Reach) -> bool:
 
 
 def _fabric_node(
-    fabric: Fabric, node: Node, live: list[Session], reach: Reach, *, declared: Node, twin: bool
+    fabric: Fabric, node: Node, live: list[Session], reach: Reach, keys: Keys, *, declared: Node, twin: bool
 ) -> dict[str, Any]:
     finished_underlay = underlay(fabric, node, twin)
+    tunnels = wireguard(fabric, node, keys, twin=twin)
     result: dict[str, Any] = {
         "name": node.name,
         "id": node.id,
@@ -174,7 +188,8 @@ def _fabric_node(
         "extension": extensions.extension(fabric, node),
         "guests": plan_guests.guests(fabric, node),
         "proxmox": proxmox(fabric, node, finished_underlay["interfaces"]),
-        "verify": verify(fabric, node, live, reach, twin),
+        "wireguard": tunnels,
+        "verify": verify(fabric, node, live, reach, tunnels, twin=twin),
         "twin": {
             **twin_image(fabric, node),
             "container": twin_container(fabric, node),

@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent / "schema"
 
 # In the order of the reference page.
 TOPICS = (
-    *("fabric", "pools", "underlay", "sites", "nodes", "links", "upstreams"),
+    *("fabric", "pools", "underlay", "sites", "nodes", "links", "upstreams", "tunnels"),
     *("guests", "segments", "overlay", "extensions", "proxmox", "inventory"),
 )
 

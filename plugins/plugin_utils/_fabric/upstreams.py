@@ -42,6 +42,8 @@ def read_upstreams(
             announce=read_rules(raw.get("announce") or [], (*path, "announce"), problems),
             multihop=raw.get("multihop"),
             bfd=raw.get("bfd", False),
+            password=(raw.get("password") or {}).get("secret"),
+            in_twin=bool(raw.get("addresses") and raw.get("neighbor")),
         )
         _check(upstream, node, links, upstreams, problems)
         upstreams.append(upstream)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.routed.fabric.plugins.plugin_utils._verify import guests, overlay, routing, underlay
+from ansible_collections.routed.fabric.plugins.plugin_utils._verify import guests, overlay, routing, tunnels, underlay
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify.result import FAILED, SKIPPED, Result
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify.state import Live, Plan, family_of
 
@@ -29,6 +29,16 @@ OVERLAY_CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
     overlay.remote_vteps,
     overlay.nat_loaded,
 )
+# These say nothing on a node without tunnels.
+TUNNEL_CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
+    tunnels.tunnel_up,
+    tunnels.tunnel_peer,
+    tunnels.tunnel_handshake,
+    tunnels.tunnel_endpoint,
+    tunnels.tunnel_source,
+    tunnels.tunnel_rules,
+    tunnels.tunnel_firewall,
+)
 CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
     underlay.link_as_planned,
     underlay.addresses_as_planned,
@@ -41,6 +51,7 @@ CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
     routing.no_ra_route,
     routing.no_foreign_prefix,
     *OVERLAY_CHECKS,
+    *TUNNEL_CHECKS,
     *GUEST_CHECKS,
 )
 
@@ -54,9 +65,17 @@ def questions(node: Mapping[str, Any], ping_deadline_s: float = 2.0) -> dict[str
         for uplink in target["uplinks"]:
             ping = {"address": target["address"], "interface": uplink}
             pings.append({**ping, "source": source} if source else ping)
+    # Only so that there is a handshake: the far end need not answer pings.
+    for interface in plan.tunnels:
+        pings += [
+            {"address": peer["ping"], "interface": interface["name"], "count": 1}
+            for peer in interface["peers"]
+            if peer["ping"]
+        ]
     subsets = ["bgp", "rib", "advertised", "links", "addresses", "routes", "sysctl", "pings"]
     subsets += ["evpn", "vxlan"] if plan.segments else []
-    subsets += ["nft"] if plan.verify.get("nat") else []
+    subsets += ["nft"] if plan.verify.get("nat") or plan.tunnels else []
+    subsets += ["rules", "wireguard"] if plan.tunnels else []  # after the pings
     subsets += ["guests"] if plan.guests else []
     return {
         "gather_subset": subsets,

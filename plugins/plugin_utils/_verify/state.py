@@ -73,6 +73,15 @@ class Plan:
     def segments(self) -> list[dict[str, Any]]:
         return list(self.verify.get("segments", []))
 
+    @property
+    def tunnels(self) -> list[dict[str, Any]]:
+        """WireGuard interfaces."""
+        return list((self.verify.get("tunnels") or {}).get("interfaces", []))
+
+    @property
+    def handshake_s(self) -> int:
+        return int(self.verify["tunnels"]["handshake_s"])
+
     def loopback(self, family: str) -> str:
         """The node's own address of a family without length; empty where it has none."""
         text = str(self.node.get("loopback", {}).get(family) or "")
@@ -132,6 +141,16 @@ class Live:
     def vnis(self) -> list[int]:
         """Those that zebra knows."""
         found: list[int] = self._info["evpn"]["vnis"]
+        return found
+
+    @property
+    def wireguard(self) -> Mapping[str, dict[str, Any]]:
+        """WireGuard interfaces that answer."""
+        found: Mapping[str, dict[str, Any]] = self._info["wireguard"]
+        return found
+
+    def rules(self, family: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._info["rules"][family]
         return found
 
     @property

@@ -23,7 +23,8 @@ FOR = {
     "test_faults.py": ("two-datacenters",),
     "test_servers.py": ("two-datacenters",),
     "test_switch_over.py": ("two-datacenters", "two-datacenters-bgp"),
-    "test_losses.py": ("two-datacenters",),
+    "test_losses.py": ("two-datacenters", "two-datacenters-bgp"),
+    "test_vrrp.py": ("two-datacenters",),
     "test_with_default_route.py": ("two-datacenters-bgp",),
     "test_proxmox.py": ("proxmox-evpn",),
 }

@@ -1,37 +1,17 @@
 # Copyright (c) 2026 The routed.fabric contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Real corosync in the network namespaces of a twin's nodes, with a root file system of its own.
-
-The twin's image has no corosync; a cluster needs of its node nothing but the network.
-"""
+"""Real corosync on the nodes of a twin."""
 
 from __future__ import annotations
 
 import os
-import shlex
-import signal
-import subprocess
-from pathlib import Path
 
-from probe import argv, until
-from standing import CHECKOUT, Fabric
+from probe import until
+from rooted import Rooted, rootfs
+from standing import Fabric
 
-WRITABLE = ("/etc/corosync", "/var/lib/corosync", "/var/log", "/run", "/dev/shm", "/tmp")
-FLAVOUR = "proxmox"
 TOKEN_MS = 3000  # as Proxmox has it; one node more adds 650 ms
-
-
-def rootfs() -> Path:
-    """FABRIC_ROOTFS_proxmox, or what the image script unpacks."""
-    place = os.environ.get(f"FABRIC_ROOTFS_{FLAVOUR}")
-    if not place:
-        command = [str(CHECKOUT / "scripts" / "twin_image.sh"), "--flavour", FLAVOUR, "--rootfs", "trixie"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        place = done.stdout.strip().splitlines()[-1]
-    assert Path(place, "usr/sbin/corosync").exists(), f"{place} has no corosync"
-    return Path(place)
 
 
 def configuration(name: str, addresses: dict[str, list[str]]) -> str:
@@ -57,44 +37,8 @@ def configuration(name: str, addresses: dict[str, list[str]]) -> str:
     return "\n".join([*lines, "}", "logging {", "  to_logfile: yes", "  logfile: /var/log/corosync.log", "}", ""])
 
 
-class Member:
+class Member(Rooted):
     """corosync on one node."""
-
-    def __init__(self, fabric: Fabric, node: str, root: Path, text: str, key: bytes) -> None:
-        self.node = node
-        mounts = [f"mount --bind {root} {root}", f"mount -o remount,bind,ro {root}"]
-        mounts += [f"mount --bind /dev {root}/dev"]
-        mounts += [f"mount -t tmpfs tmpfs {root}{place}" for place in WRITABLE]
-        script = "\n".join(
-            [
-                "set -e",
-                "mount --make-rprivate /",
-                *mounts,
-                f"mount -t proc proc {root}/proc",
-                f"printf %s {shlex.quote(text)} > {root}/etc/corosync/corosync.conf",
-                f"cat > {root}/etc/corosync/authkey",
-                f"chmod 400 {root}/etc/corosync/authkey",
-                f"exec chroot {root} corosync -f",
-            ]
-        )
-        pid = argv(fabric, node, "true")[2]
-        self.process = subprocess.Popen(
-            ["nsenter", "-t", pid, "-n", "unshare", "-m", "-p", "-f", "--kill-child=KILL", "sh", "-c", script],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-        assert self.process.stdin is not None
-        self.process.stdin.write(key)
-        self.process.stdin.close()
-
-    def ask(self, *command: str) -> str:
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii")
-        if not children.split():
-            return ""
-        # nsenter becomes unshare, whose child is corosync itself
-        inside = ["nsenter", "-t", children.split()[0], "-m", "-n", "-p", "-r", *command]
-        return subprocess.run(inside, capture_output=True, text=True, timeout=20, check=False).stdout
 
     def votes(self) -> tuple[bool, int]:
         """Whether quorate, and with how many votes."""
@@ -122,26 +66,20 @@ class Member:
         """The end of what it has written."""
         return self.ask("tail", "-n", "40", "/var/log/corosync.log")
 
-    def stop(self) -> None:
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        pids = children.read_text(encoding="ascii").split() if children.exists() else []
-        for pid in pids:
-            os.kill(int(pid), signal.SIGKILL)
-        self.process.kill()
-        self.process.wait()
-
 
 class Cluster:
     """corosync on several nodes."""
 
     def __init__(self, fabric: Fabric, addresses: dict[str, list[str]]) -> None:
-        root = rootfs()
-        text = configuration("fabric", addresses)
-        key = os.urandom(256)
+        root = rootfs("/usr/sbin/corosync")
+        files = {
+            "/etc/corosync/corosync.conf": configuration("fabric", addresses).encode(),
+            "/etc/corosync/authkey": os.urandom(256),
+        }
         self.members: list[Member] = []
         try:
             for node in addresses:
-                self.members.append(Member(fabric, node, root, text, key))
+                self.members.append(Member(fabric, node, root, files, "corosync -f"))
         except BaseException:
             self.stop()
             raise

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ ECHO = """
 import socket, sys
 with socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM) as echo:
     echo.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    echo.setsockopt(socket.IPPROTO_IP, 15, 1)  # IP_FREEBIND: the address may come later
     echo.bind((sys.argv[1], int(sys.argv[2])))  # so that the answer comes from there, whatever the way back
     while True:
         try:
@@ -103,12 +104,15 @@ def argv(fabric: Fabric, node: str, *command: str) -> list[str]:
 class Probing:
     """A prober that runs; `result` once it has ended."""
 
-    def __init__(self, fabric: Fabric, ends: tuple[str, str], addresses: tuple[str, str], *, flows: int) -> None:
-        self._echo = subprocess.Popen(
-            argv(fabric, ends[1], "python3", "-c", ECHO, addresses[1], str(PORT)),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+    def __init__(self, fabric: Fabric, ends: Sequence[str], addresses: tuple[str, str], *, flows: int) -> None:
+        self._echoes = [
+            subprocess.Popen(
+                argv(fabric, end, "python3", "-c", ECHO, addresses[1], str(PORT)),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            for end in ends[1:]
+        ]
         command = ("python3", "-c", CLIENT, *addresses, str(PORT), str(INTERVAL_S), str(flows))
         self._client = subprocess.Popen(argv(fabric, ends[0], *command), stdout=subprocess.PIPE, text=True)
         assert self._client.stdout is not None
@@ -126,7 +130,7 @@ class Probing:
         return self.result
 
     def close(self) -> None:
-        for process in (self._client, self._echo):
+        for process in (self._client, *self._echoes):
             children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
             pids = children.read_text(encoding="ascii").split() if children.exists() else []
             for pid in pids:
@@ -148,9 +152,12 @@ def judged(found: dict[str, Any]) -> Probe:
 
 @contextmanager
 def probing(
-    fabric: Fabric, ends: tuple[str, str], addresses: tuple[str, str], *, flows: int = 1, settle_s: float = 1.0
+    fabric: Fabric, ends: Sequence[str], addresses: tuple[str, str], *, flows: int = 1, settle_s: float = 1.0
 ) -> Iterator[Probing]:
-    """Probe from the first of *ends* to the second while the block runs, and a little before and after."""
+    """Probe from the first of *ends* to the second while the block runs, and a little before and after.
+
+    With more ends than two, whichever of them has the address answers.
+    """
     probe = Probing(fabric, ends, addresses, flows=flows)
     try:
         rest(1.0)

@@ -9,7 +9,7 @@ import statistics
 from typing import Any
 
 from figures import record
-from probe import Probe, until
+from probe import Probe, rest, until
 from standing import Fabric
 
 VNI = 100
@@ -92,3 +92,13 @@ def power(fabric: Fabric, node: str, *, on: bool) -> None:
         {**entry["twin"]["container"], "powered": on or name != node} for name, entry in fabric.nodes.items()
     ]
     fabric.twin(nodes=nodes, links=fabric.links)
+
+
+def received(fabric: Fabric, node: str, interface: str) -> int:
+    """How many packets come in within half a second."""
+    counts = []
+    for pause_s in (0.5, 0.0):
+        (link,) = fabric.json(node, f"ip -j -s link show dev {interface}")
+        counts.append(int(link["stats64"]["rx"]["packets"]))
+        rest(pause_s)
+    return counts[1] - counts[0]

@@ -88,7 +88,8 @@ class Machine:
         run = Path("/run/fabric-twin")
         containers = self.podman("ps", "--all", "--format={{.Names}}").split()
         alone = not any(path.stem for path in (run / "twins").glob("*.json") if PREFIX not in path.stem)
-        names = ("fs.inotify.max_user_instances", "fs.inotify.max_user_watches")
+        names = [f"fs.inotify.max_user_{what}" for what in ("instances", "watches")]
+        names += [f"net.{family}.neigh.default.gc_thresh{n}" for family in ("ipv4", "ipv6") for n in (1, 2, 3)]
         found = {
             "containers": containers,
             "namespaces": self.beside("ip", "netns", "list").splitlines(),

@@ -172,6 +172,8 @@ def test_many_segments(tmp_path: Path) -> None:
         vtep.start_frr()
         pids = vtep.pids()
         assert {"watchfrr.pid", "zebra.pid", "bgpd.pid"} <= set(pids)
+        until("watchfrr watches", lambda: "zebra state -> up" in vtep.watched())
+        watched = vtep.watched()
         whole = options(vtep, "ipv4", segments=[{"vni": n, "bridge": f"br{n}"} for n in range(1, COUNT + 1)])
         half = {**whole, "segments": whole["segments"][: COUNT // 2]}
         create, result = timed(lambda: vtep.call(whole))
@@ -185,7 +187,9 @@ def test_many_segments(tmp_path: Path) -> None:
         remove, result = timed(lambda: vtep.call({**whole, "segments": []}))
         ip_commands(result)
         until("no VNI in FRR", lambda: known(vtep) == 0, 60)
+        # Neither restarted nor found unresponsive.
         assert vtep.pids() == pids
+        assert vtep.watched() == watched
 
         plain_create = plain(vtep, create_commands)
         until("all VNIs in FRR", lambda: known(vtep) == COUNT, 60)
@@ -198,7 +202,7 @@ def test_many_segments(tmp_path: Path) -> None:
             ("halved", halve, f"{halve / plain_halve:.2f} times {plain_halve:.1f} s (one `link del` a line)"),
             ("the other half removed", remove, f"{remove / plain_halve:.2f} times the same"),
         ):
-            record("overlay", f"{COUNT} VXLAN segments {name}", f"{module:.2f} s; {batch}", 1, how)
+            record("evpn", f"{COUNT} VXLAN segments {name}", f"{module:.2f} s; {batch}", 1, how)
             print(f"{name}: {module:.2f} s; {batch}")
         assert halve < plain_halve
         assert vtep.pids() == pids

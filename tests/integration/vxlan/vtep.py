@@ -55,7 +55,9 @@ class Vtep(Machine):
         config = CONFIG.format(name=f"v{self.number}", asn=65000 + self.number, number=self.number)
         self.shell("cat > /etc/frr/frr.conf", config)
         self.shell(
-            "sed -i 's/^bgpd=no/bgpd=yes/' /etc/frr/daemons; chown -R frr:frr /etc/frr /var/log/frr;"
+            "sed -i 's/^bgpd=no/bgpd=yes/' /etc/frr/daemons;"
+            "echo 'watchfrr_options=\"--log file:/var/log/frr/watchfrr.log\"' >> /etc/frr/daemons;"
+            "chown -R frr:frr /etc/frr /var/log/frr;"
             "mkdir -p /run/frr; chown frr:frr /run/frr; echo 'service integrated-vtysh-config' > /etc/frr/vtysh.conf;"
             "/usr/lib/frr/frrinit.sh start > /run/frr-start 2>&1 < /dev/null"
         )
@@ -67,6 +69,10 @@ class Vtep(Machine):
     def pids(self) -> dict[str, str]:
         """FRR's processes: a restart of any of them would show."""
         return dict(line.split(":") for line in self.run("cd /run/frr; grep -H . *.pid | tr -d ' '").split())
+
+    def watched(self) -> str:
+        """watchfrr's log: what it saw of the daemons, and which it restarted."""
+        return self.read("/var/log/frr/watchfrr.log")
 
     def guest(self, bridge: str, name: str, address: str) -> None:
         """A stand-in for a guest: a network namespace behind a port that is named as Proxmox would name it."""

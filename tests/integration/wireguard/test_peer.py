@@ -51,7 +51,7 @@ def test_four_calls(lab: Lab) -> None:
     predicted = lab.peers(wanted, check=True)
     assert (lab.kernel(), lab.files()) == (before, files)
     first = lab.peers(wanted)
-    assert (first["changed"], first["implementation"]) == (True, "wireguard-go"), first
+    assert (first["changed"], first["implementation"]) == (True, lab.implementation), first
     assert (first["commands"], first["after"]) == (predicted["commands"], predicted["after"])
     assert first["public_key"] == made["public_key"]
     key = wanted[0]["public_key"]
@@ -177,8 +177,9 @@ def test_fifty_peers_and_the_others_lose_nothing(lab: Lab) -> None:
     until("probes", lambda: running.sent()[0], 20)
     lab.shell("wg-quick down wg0 2>/dev/null; sleep 1; wg-quick up wg0 2>/dev/null")
     assert running.stop()[1] > 0
-    how = f"50 peers on one interface (wireguard-go), {living} of them answer; one added, one changed, one removed"
-    record("wireguard", "probes lost on other peers", f"{lost} of {sent}", rounds, how)
+    peers = f"50 peers on one interface ({lab.implementation}), {living} of them answer"
+    how = f"{peers}; one added, one changed, one removed"
+    record("wireguard", f"probes lost on other peers, {lab.machine.release}", f"{lost} of {sent}", rounds, how)
 
 
 def _wg(result: dict[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from frrlab import LabError, until
+from kernel import KernelMachine
 from machine import Machine
 
 HUB4, FAR4 = "192.0.2.1", "192.0.2.2"
@@ -30,9 +31,10 @@ CABLE = (
 class Lab:
     """The modules' options come from here, so that a test says only what it is about."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine | KernelMachine) -> None:
         self.machine = machine
         self.secrets: list[str] = []
+        self.implementation = "kernel" if isinstance(machine, KernelMachine) else "wireguard-go"
         machine.shell(CABLE)
 
     def shell(self, script: str, stdin: str = "", check: bool = True) -> str:
@@ -78,6 +80,14 @@ class Lab:
         assert "msg" not in made, made
         return made
 
+    def new_device(self, name: str) -> str:
+        """The command that makes an interface."""
+        return (
+            f"ip link add {name} type wireguard"
+            if self.implementation == "kernel"
+            else f"wireguard-go {name} >/dev/null 2>&1"
+        )
+
     def far_end(self, number: int, hub_key: str, preshared_key: str | None = None) -> dict[str, Any]:
         """A living peer 10.77.1.NUMBER; returns its entry for the hub."""
         private, public = self.key()
@@ -85,7 +95,7 @@ class Lab:
         extra = "preshared-key /run/psk" if preshared_key else ""
         self.shell(
             f"umask 077; echo {private} >/run/key; echo {preshared_key or ''} >/run/psk;"
-            f"ip netns exec far sh -c 'wireguard-go {device} >/dev/null 2>&1;"
+            f"ip netns exec far sh -c '{self.new_device(device)};"
             f"wg set {device} listen-port {52000 + number} private-key /run/key"
             f" peer {hub_key} {extra} endpoint {HUB4}:51820 allowed-ips 10.77.0.0/24;"
             f"ip addr add 10.77.1.{number}/32 dev {device}; ip link set {device} mtu 1400 up;"
@@ -119,7 +129,7 @@ class Lab:
         """Everything that could move, without what moves by itself (handshakes and counters)."""
         script = (
             "ip -o addr show | sed 's/^[0-9]*: //; /stable-privacy/d; / link /d';"
-            "ip -o link show | sed 's/^[0-9]*: //; s/.    link.ether.*//';"
+            "ip -o link show | sed 's/^[0-9]*: //; s/@if[0-9]*/@if/; s/.    link.ether.*//';"
             "ip -N -4 route show table all; ip -N -6 route show table all; ip -4 rule; ip -6 rule;"
             "for f in public-key listen-port fwmark allowed-ips endpoints persistent-keepalive preshared-keys;"
             " do echo == $f; wg show wg0 $f 2>/dev/null; done"
@@ -135,7 +145,9 @@ class Lab:
         assert ([line for line in before if line not in now], [line for line in now if line not in before]) == ([], [])
 
     def daemon(self) -> int:
-        """The process behind wg0."""
+        """What wg0 stands or falls with: its process, or the kernel's interface."""
+        if self.implementation == "kernel":
+            return int(self.shell("ip -o link show wg0").partition(":")[0])
         for line in self.shell("pgrep -a -x wireguard-go", check=False).splitlines():
             if line.split()[-1] == "wg0":
                 return int(line.split()[0])

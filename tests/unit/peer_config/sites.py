@@ -36,14 +36,16 @@ BOTH = Site(
     routes=("10.9.0.0/16",),
     source_routing=True,
     stay=("192.168.88.0/24",),
-    bgp=Bgp(
-        asn=4200000900,
-        router_id="10.77.0.2",
-        remote_asn=65010,
-        local_address="2001:db8:77::2",
-        remote_address="2001:db8:77::1",
-        announce=("198.51.100.0/24", "2001:db8:102::/48"),
-        accept=("::/0", "0.0.0.0/0"),
+    bgp=(
+        Bgp(
+            asn=4200000900,
+            router_id="10.77.0.2",
+            remote_asn=65010,
+            local_address="2001:db8:77::2",
+            remote_address="2001:db8:77::1",
+            announce=("198.51.100.0/24", "2001:db8:102::/48"),
+            accept=("::/0", "0.0.0.0/0"),
+        ),
     ),
 )
 SMALL = Site(name="small", interface="wg0", peers=(Peer("hub", HUB, ("10.0.0.0/8",)),))

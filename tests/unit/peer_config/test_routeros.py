@@ -9,7 +9,7 @@ import dataclasses
 import re
 
 import pytest
-from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.peer_config import RENDERERS, routeros
+from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.peer_config import routeros
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +21,7 @@ VERSIONS = ((7, 18), (7, 19), (7, 20), (7, 21))
 
 @pytest.mark.parametrize("name", SITES)
 def test_golden(name, golden):
-    golden(f"{name}.rsc", RENDERERS["routeros"](SITES[name]))
+    golden(f"{name}.rsc", routeros.render(SITES[name]))
 
 
 @pytest.mark.parametrize("name", SITES)

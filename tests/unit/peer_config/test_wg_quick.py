@@ -9,14 +9,14 @@ import dataclasses
 
 import pytest
 from ansible_collections.routed.fabric.plugins.module_utils._wireguard import _config
-from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.peer_config import RENDERERS, wg_quick
+from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.peer_config import wg_quick
 
 from .sites import SEED, SITES
 
 
 @pytest.mark.parametrize("name", SITES)
 def test_golden(name, golden):
-    golden(f"{name}.conf", RENDERERS["debian"](SITES[name]))
+    golden(f"{name}.conf", wg_quick.render(SITES[name]))
 
 
 @pytest.mark.parametrize("name", SITES)

@@ -12,15 +12,19 @@ from .conftest import HERE, ROOT
 
 EXAMPLES = {
     name: yaml.safe_load((ROOT / f"examples/{name}/fabric.yml").read_text(encoding="utf-8"))
-    for name in ("spine-leaf", "routed-vms")
+    for name in ("spine-leaf", "routed-vms", "wireguard-home")
 }
 EXAMPLE = EXAMPLES["spine-leaf"]
+KEYS = {
+    "proxmox01": {"wg0": "IhYOkpqE0cIBclaR7zGLml/7BriPIMoMdjmM5dbkkGs="},
+    "home": {"wg-hrl23": "ZZkW3L0OES1bqQKdDpe3GQ88G4I3ABZVasuEVyvS5iM="},
+}
 
 
 @pytest.mark.parametrize("twin", [False, True])
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_example(example, twin, expected):
-    result = plan(EXAMPLES[example], twin=twin)
+    result = plan(EXAMPLES[example], twin=twin, public_keys=KEYS)
     everything = {
         "nodes": result.nodes,
         "groups": result.groups,

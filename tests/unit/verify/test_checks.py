@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify import checks
 
-HERE = {check.__name__ for check in checks.CHECKS if check not in checks.GUEST_CHECKS}  # the rest: test_guests.py
+# The rest: test_guests.py, test_tunnels.py.
+ELSEWHERE = (*checks.GUEST_CHECKS, *checks.TUNNEL_CHECKS)
+HERE = {check.__name__ for check in checks.CHECKS if check not in ELSEWHERE}
 
 NODE: dict[str, Any] = {
     "name": "pve1",

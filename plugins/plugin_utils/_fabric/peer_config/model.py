@@ -66,7 +66,7 @@ class Site:
     table_number: int = 110
     rule_priority: int = 1100
     interface_list: str = ""  # RouterOS: where the underlay's packets arrive; empty: on any interface
-    bgp: Bgp | None = None
+    bgp: tuple[Bgp, ...] = ()  # one a family
     version: tuple[int, int] = field(default=(7, 18))  # of RouterOS
 
 
@@ -97,9 +97,9 @@ def problems(site: Site) -> list[str]:
             found.append(f"{path}.preshared_key: this is no key (44 characters of base64 for 32 bytes)")
     if site.source_routing and not site.prefixes:
         found.append("prefixes: source routing needs the prefixes that it is about")
-    if site.bgp:
-        found += _prefixes("bgp.announce", site.bgp.announce) + _prefixes("bgp.accept", site.bgp.accept)
-        for what, text in (("local_address", site.bgp.local_address), ("remote_address", site.bgp.remote_address)):
+    for session in site.bgp:
+        found += _prefixes("bgp.announce", session.announce) + _prefixes("bgp.accept", session.accept)
+        for what, text in (("local_address", session.local_address), ("remote_address", session.remote_address)):
             found += _address(f"bgp.{what}", text)
     return found
 

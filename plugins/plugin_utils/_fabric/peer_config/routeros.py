@@ -43,7 +43,7 @@ def render(site: Site) -> str:
         *_routing(site),
         *_rules(site),
         *_firewall(site),
-        *(_bgp(site, site.bgp) if site.bgp else ()),
+        *(line for session in site.bgp for line in _bgp(site, session)),
         "# The public key, for the other end:",
         f':put [/interface wireguard get [/interface wireguard find where name="{site.interface}"] public-key]',
     ]
@@ -151,7 +151,8 @@ def _firewall(site: Site) -> Iterator[str]:
 
 def _bgp(site: Site, bgp: Bgp) -> Iterator[str]:
     yield "# BGP over the tunnel: exactly these prefixes out, exactly these in."
-    name, ipv6 = f"{site.name}-bgp", is_ipv6(bgp.remote_address)
+    ipv6 = is_ipv6(bgp.remote_address)
+    name = f"{site.name}-bgp" if len(site.bgp) == 1 else f"{site.name}-bgp{6 if ipv6 else 4}"
     for prefix in bgp.announce:
         properties = {"list": _quoted(name), "address": prefix}
         yield _commented(site, f"{_ip(prefix)} firewall address-list", f"announce {prefix}", properties)

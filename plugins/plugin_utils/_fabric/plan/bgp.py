@@ -85,8 +85,19 @@ def _source(family: str) -> str:
 
 
 def _aggregates(node: Node, upstreams: list[Upstream]) -> list[str]:
-    own = {addressing.host_prefix(address) for address in node.loopbacks.values()}
-    return [p for p in dict.fromkeys(rule.prefix for u in upstreams for rule in u.announce) if p not in own]
+    """What is announced outside and originated for it. Not what a tunnel leads to: the route there would lose."""
+    own = {addressing.host_prefix(address) for address in node.loopbacks.values()} | set(node.announced)
+    own |= {rule.prefix for u in upstreams if u.tunnel for rule in u.accept}
+    return [
+        p
+        for p in dict.fromkeys(r.prefix for u in upstreams for r in u.announce if not _is_default_to_tunnel(u, r))
+        if p not in own
+    ]
+
+
+def _is_default_to_tunnel(upstream: Upstream, rule: PrefixRule) -> bool:
+    """The default route is no aggregate: it is told to the far end of a tunnel without one."""
+    return upstream.tunnel and rule.prefix in addressing.DEFAULT_ROUTE.values()
 
 
 def _unnumbered(sessions: list[Session], upstreams: list[Upstream]) -> list[str]:
@@ -120,8 +131,9 @@ class _Policies:
         self.route_maps: list[dict[str, Any]] = []
         for family in fabric.families:
             if family in node.loopbacks:
-                entry = {"sequence": 10, "action": "permit", "set": {"src": node.loopbacks[family]}}
-                self.route_maps.append({"name": _source(family), "entries": [entry]})
+                loopback = {"set": {"src": node.loopbacks[family]}}
+                outwards = [{"match": {"interface": name}} for name in policy.sends_from_interface(fabric, node)]
+                self._route_map(_source(family), *outwards, loopback)
             if fabric.has_guests(node):
                 self._guests(fabric, node, sessions, family)
             self._extensions(fabric, node, sessions, family)
@@ -262,7 +274,7 @@ def _from_name(peer: str, family: str) -> str:
 
 
 def _upstream_name(upstream: Upstream, direction: str, family: str) -> str:
-    return f"{NAME_PREFIX}upstream-{upstream.name}-{direction}-{family}"
+    return f"{NAME_PREFIX}{upstream.label}-{direction}-{family}"
 
 
 def _instance(fabric: Fabric, node: Node, sessions: list[Session], upstreams: list[Upstream]) -> dict[str, Any]:
@@ -336,7 +348,9 @@ def _upstream_neighbor(upstream: Upstream) -> dict[str, Any]:
     neighbor: dict[str, Any] = {"neighbor": upstream.neighbor or upstream.interface}
     if not upstream.neighbor:
         neighbor.update(interface=True, capability_extended_nexthop=True)
-    neighbor.update(remote_as=upstream.remote_as, description=f"upstream {upstream.name}")
+    neighbor.update(remote_as=upstream.remote_as, description=upstream.label.replace("-", " ", 1))
+    if upstream.password:
+        neighbor["password"] = {"secret": upstream.password}
     neighbor["timers"] = {**BGP_TIMERS, "connect_s": BGP_CONNECT_S}
     neighbor["advertisement_interval_s"] = 0
     if upstream.multihop:
@@ -363,16 +377,7 @@ def _address_family(
             neighbors.append({"neighbor": session.neighbor, "route_map": {"in": _from_name(session.peer, family)}})
     for upstream in upstreams:
         if family in policy.upstream_families(upstream, fabric):
-            neighbors.append(
-                {
-                    "neighbor": upstream.neighbor or upstream.interface,
-                    "activate": True,
-                    "route_map": {
-                        direction: _upstream_name(upstream, direction, family) for direction in ("in", "out")
-                    },
-                    "soft_reconfiguration_inbound": True,
-                }
-            )
+            neighbors.append(_upstream_policy(upstream, family))
     result: dict[str, Any] = {"afi": family, "safi": "unicast"}
     if networks:
         result["networks"] = [{"prefix": prefix} for prefix in networks]
@@ -386,6 +391,18 @@ def _address_family(
     result["maximum_paths"] = {"ebgp": MAXIMUM_PATHS, "ibgp": MAXIMUM_PATHS}
     result["neighbors"] = neighbors
     return result
+
+
+def _upstream_policy(upstream: Upstream, family: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "neighbor": upstream.neighbor or upstream.interface,
+        "activate": True,
+        "route_map": {direction: _upstream_name(upstream, direction, family) for direction in ("in", "out")},
+        "soft_reconfiguration_inbound": True,
+    }
+    if any(_is_default_to_tunnel(upstream, rule) for rule in upstream.announce):
+        entry["default_originate"] = True
+    return entry
 
 
 def _group_policy(fabric: Fabric, node: Node, group: str, session: Session, family: str) -> dict[str, Any]:

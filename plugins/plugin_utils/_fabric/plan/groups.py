@@ -26,6 +26,10 @@ def groups(fabric: Fabric) -> dict[str, list[str]]:
         # those that have, or may have had, something to do with extended subnets
         "fabric_extension_nodes": [n.name for n in fabric.nodes.values() if n.managed and fabric.extended],
         "function_proxmox": [],
+        # managed nodes with an end of a tunnel
+        "fabric_tunnel_nodes": [
+            n.name for n in fabric.nodes.values() if n.managed and any(t.a.node == n.name for t in fabric.tunnels)
+        ],
     }
     for server in fabric.servers.values():
         names = ["function_server", *([f"site_{server.site}"] if server.site else [])]

@@ -12,6 +12,7 @@ from __future__ import annotations
 from .. import addressing
 from ..addressing import DEFAULT_ROUTE, LENGTH, PrefixRule
 from ..model import Fabric, Node, Upstream
+from ..tunnel_model import is_address
 from . import extension_policy, gateway
 
 
@@ -77,6 +78,18 @@ def originates_default_to(node: Node, peer: Node) -> bool:
 
 def node_upstreams(fabric: Fabric, node: Node) -> list[Upstream]:
     return [u for u in fabric.upstreams if u.node == node.name]
+
+
+def sends_from_interface(fabric: Fabric, node: Node) -> list[str]:
+    """Interfaces to upstreams over which a node sends with the interface's address instead of its loopback's.
+
+    Where a tunnel ends at such an address, its packets have to come from there: the far end lets in nothing else.
+    (wireguard-go 0.0.20231211 answers with the route's preferred source, and whatever begins a handshake does.)
+    """
+    ends = [t.a.endpoint for t in fabric.tunnels if t.a.node == node.name]
+    if not any(is_address(end) and end not in node.loopbacks.values() for end in ends):
+        return []
+    return list(dict.fromkeys(u.interface for u in node_upstreams(fabric, node) if not u.tunnel))
 
 
 def upstream_families(upstream: Upstream, fabric: Fabric) -> tuple[str, ...]:

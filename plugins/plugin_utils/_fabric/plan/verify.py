@@ -12,13 +12,16 @@ from .. import addressing
 from ..addressing import DEFAULT_ROUTE
 from ..model import Fabric, Node
 from ..numbers import GUEST_METRICS, NFT_TABLES, ROUTE_PROTOCOLS
-from . import extension_policy, overlay, policy, reflectors
+from . import extension_policy, overlay, policy, reflectors, tunnels
 from .guests import guest_table
 from .propagation import Heard, Reach
 from .sessions import Session
 
 
-def verify(fabric: Fabric, node: Node, sessions: list[Session], reach: Reach, twin: bool) -> dict[str, Any]:
+def verify(
+    fabric: Fabric, node: Node, sessions: list[Session], reach: Reach, wireguard: dict[str, Any] | None, *, twin: bool
+) -> dict[str, Any]:
+    """*wireguard*: the node's part of the plan of that name."""
     return {
         "sessions": _sessions(fabric, node, sessions, twin),
         "loopbacks": _loopbacks(fabric, node, reach),
@@ -28,6 +31,7 @@ def verify(fabric: Fabric, node: Node, sessions: list[Session], reach: Reach, tw
         **_overlay(fabric, node),
         **_guests(fabric, node, sessions),
         **({"learned_prefixes": prefixes} if (prefixes := extension_policy.learned(fabric, node)) else {}),
+        **tunnels.verify(wireguard),
     }
 
 
@@ -63,8 +67,8 @@ def _sessions(fabric: Fabric, node: Node, sessions: list[Session], twin: bool) -
     found: list[dict[str, Any]] = [
         {"neighbor": s.neighbor, "peer": s.peer, "afis": _afis(s.families, s.evpn), "bfd": s.bfd} for s in sessions
     ]
-    if not twin:  # the twin has no upstreams
-        for u in policy.node_upstreams(fabric, node):
+    for u in policy.node_upstreams(fabric, node):
+        if u.in_twin or not twin:
             families = policy.upstream_families(u, fabric)
             found.append({"neighbor": u.neighbor or u.interface, "peer": u.name, "afis": _afis(families), "bfd": u.bfd})
     return found + reflectors.verify_sessions(fabric, node) + extension_policy.verify_sessions(fabric, node)
@@ -100,6 +104,10 @@ def _ecmp(fabric: Fabric, node: Node, reach: Reach) -> list[dict[str, Any]]:
 def _advertised(fabric: Fabric, node: Node, sessions: list[Session], reach: Reach, twin: bool) -> list[dict[str, Any]]:
     """Per neighbour exactly what is sent; what the plan cannot know is left out (see :func:`_predictable`)."""
     found: list[dict[str, Any]] = []
+
+    def given(prefix: str) -> bool:
+        return not twin or any(u.in_twin and r.prefix == prefix for u in fabric.upstreams for r in u.accept)
+
     if _predictable(fabric, node, twin):
         for s in sessions:
             entry: dict[str, Any] = {"neighbor": s.neighbor}
@@ -109,21 +117,20 @@ def _advertised(fabric: Fabric, node: Node, sessions: list[Session], reach: Reac
                     for name, heard in reach.loopbacks[family].items()
                     if s.key in heard.sent
                 ]
-                sent += [p for p, heard in reach.outside[family].items() if s.key in heard.sent and not twin]
+                sent += [p for p, heard in reach.outside[family].items() if s.key in heard.sent and given(p)]
                 sent += [p for p, heard in reach.segments[family].items() if s.key in heard.sent]
                 if s.key in reach.defaults[family].sent:
                     sent.append(DEFAULT_ROUTE[family])
                 entry[family] = sorted(sent)
             found.append(entry)
     found += extension_policy.verify_advertised(fabric, node)
-    if not twin:
-        for u in policy.node_upstreams(fabric, node):
-            if not any(rule.ge or rule.le for rule in u.announce):
-                announced = {
-                    family: sorted(rule.prefix for rule in u.announce if rule.family == family)
-                    for family in policy.upstream_families(u, fabric)
-                }
-                found.append({"neighbor": u.neighbor or u.interface, **announced})
+    for u in policy.node_upstreams(fabric, node):
+        if (u.in_twin or not twin) and not any(rule.ge or rule.le for rule in u.announce):
+            announced = {
+                family: sorted(rule.prefix for rule in u.announce if rule.family == family)
+                for family in policy.upstream_families(u, fabric)
+            }
+            found.append({"neighbor": u.neighbor or u.interface, **announced})
     return found
 
 
