@@ -6,6 +6,7 @@
 #   scripts/twin_image.sh --tar [trixie|bookworm]      no podman: prints the root file system's tar
 #   scripts/twin_image.sh --flavour proxmox ...        for Proxmox nodes: with QEMU, what guests boot, corosync, keepalived, and pvesim
 #   scripts/twin_image.sh --flavour edge ...           for edge routers and their devices: SSH, GoBGP, BIRD, arping
+#   scripts/twin_image.sh --flavour ceph ...           for Ceph nodes: with Debian's packages of Ceph
 #   BASE=registry/name:tag scripts/twin_image.sh ...   starts from that image instead of mmdebstrap
 #
 # An image of the flavour proxmox has two layers, of which pvesim is the upper one: a change of its code takes seconds.
@@ -16,6 +17,7 @@ packages=systemd,systemd-sysv,udev,dbus,iproute2,python3,frr,frr-pythontools,ifu
 packages+=,tcpdump,procps,kmod,ethtool,jq,less,ca-certificates,wireguard-tools,wireguard-go
 edge_packages=openssh-client,openssh-server,gobgpd,bird2,iputils-arping
 proxmox_packages=qemu-system-x86,corosync,keepalived,python3-pyroute2,dnsmasq-base
+ceph_packages=ceph-mon,ceph-mgr,ceph-osd,ceph-common,ceph-base,lvm2
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${FABRIC_CACHE:-$HOME/.cache/routed-fabric}/twin
@@ -43,13 +45,13 @@ while [ $# -gt 0 ]; do
     case $1 in
         --rootfs|--tar) what=${1#--}; shift ;;
         --flavour) flavour=${2:-}; shift 2 || die "--flavour: which?" ;;
-        -h|--help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        -h|--help) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
         *) break ;;
     esac
 done
 case $flavour in
-    ''|proxmox|edge) ;;
-    *) die "no flavour '$flavour': there are proxmox and edge, or none" ;;
+    ''|proxmox|ceph|edge) ;;
+    *) die "no flavour '$flavour': there are proxmox, ceph and edge, or none" ;;
 esac
 release=${1:-trixie}
 case $release in
@@ -65,6 +67,10 @@ if [ "$flavour" = proxmox ]; then
     guest=$("$here/twin_guest.sh")
 fi
 if [ "$flavour" = edge ]; then packages+=,$edge_packages; fi
+if [ "$flavour" = ceph ]; then
+    [ "$release" = trixie ] || die "no recipe for Ceph on '$release': take trixie (Ceph 18.2)"
+    packages+=,$ceph_packages
+fi
 hash=$( { echo "$release $packages $base${guest:+ ${guest##*/}}"; cat "$inside"; } | sha256sum | cut -c1-12)
 kind=$release${flavour:+-$flavour}
 name=$kind-$hash
@@ -80,7 +86,7 @@ build_tar() {
     [ -e "$tar" ] && return
     [ "$(id -u)" = 0 ] || die "building it needs root"
     command -v mmdebstrap >/dev/null || die "mmdebstrap is missing: apt-get install mmdebstrap"
-    say "building the root file system of $kind with mmdebstrap (about half a minute and 300 MB; twice that for proxmox)"
+    say "building the root file system of $kind with mmdebstrap (about half a minute and 300 MB; twice that for proxmox and ceph)"
     rm -f "$cache/$kind"-????????????.tar.part
     local hooks=(--customize-hook="chroot \"\$1\" sh -s <'$inside'")
     if [ -n "$guest" ]; then

@@ -30,6 +30,8 @@ options:
       - V(guests) is what a node knows of its routed guests. That is the agent's own words, the bridge, routes,
         permanent neighbours, nft tables, and over which AS paths the fabric offers the same prefixes.
       - V(wireguard) are the WireGuard interfaces with their peers, ages of handshakes, and no secret.
+      - V(ceph) is what the node knows of its Ceph cluster, asked with the administrator's key, and where Ceph's daemons
+        of this node listen.
       - V(snapshot) is all state that must be equal before and after a run that moves nothing, without counters, ages
         and other values that change by themselves.
     type: list
@@ -39,6 +41,7 @@ options:
       - advertised
       - bfd
       - bgp
+      - ceph
       - evpn
       - files
       - frr_running_config
@@ -223,6 +226,23 @@ fabric:
       type: dict
       returned: with subset V(evpn)
       sample: {vnis: [100, 202]}
+    ceph:
+      description: Health, OSDs, manager, placement groups, quorum, monmap and listeners; or the error instead.
+      type: dict
+      returned: with subset V(ceph)
+      sample:
+        error: ""
+        status: HEALTH_OK
+        checks: []
+        osds: 3
+        osds_up: 3
+        osds_in: 3
+        mgr: true
+        pgs: 9
+        pgs_clean: 9
+        quorum: [ceph1, ceph2, ceph3]
+        monitors: {ceph1: "[v2:[2001:db8:100::1]:3300,v1:[2001:db8:100::1]:6789]"}
+        listeners: [{process: ceph-mon, address: "[2001:db8:100::1]:3300"}]
     vxlan:
       description: VXLAN devices with VNI, own address, bridge, and where each VNI floods to.
       type: dict
@@ -276,6 +296,7 @@ SUBSETS = (
     "advertised",
     "bfd",
     "bgp",
+    "ceph",
     "evpn",
     "files",
     "frr_running_config",

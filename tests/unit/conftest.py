@@ -5,6 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from hypothesis import settings
+
+# No deadline for an example: a busy machine is no fault of what is tested. The same examples each time.
+settings.register_profile("project", deadline=None, derandomize=True)
+settings.load_profile("project")
+
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTIONS = ROOT / "build" / "collections"
 

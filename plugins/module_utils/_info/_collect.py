@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from ansible_collections.routed.fabric.plugins.module_utils._info import (
+    _ceph,
     _frr,
     _guests,
     _ping,
@@ -44,6 +45,9 @@ OWNED_FILES = (
     "/etc/sysctl.d/90-routed-fabric.conf",
     "/etc/sysctl.d/91-routed-fabric-guests.conf",
     "/etc/routed-guests/*",
+    "/etc/ceph/*",
+    "/etc/systemd/system/ceph-*@.service.d/10-routed-fabric.conf",
+    "/etc/systemd/system/fabric-online-ceph.service",
     "/etc/systemd/system/routed-guests.service",
     "/etc/systemd/system/fabric-guests-*.service",
     "/usr/local/lib/routed-guests/routed_guests/*.py",
@@ -180,6 +184,9 @@ class Collector:
             for item in self._options["pings"]
         ]
         return _ping.run(pings, self._options["ping_deadline_s"])
+
+    def _ceph(self) -> dict[str, Any]:
+        return _ceph.collect(self._run)
 
     def _guests(self) -> dict[str, Any]:
         options = self._options["guests"]

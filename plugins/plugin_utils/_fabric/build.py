@@ -14,17 +14,21 @@ from dataclasses import replace
 from typing import Any
 
 from . import addressing
+from .ceph import ceph_nodes, more_addresses, read_ceph
 from .errors import Path, Problems
 from .extensions import read_extensions
 from .gateways import check_uplinks, read_gateway
 from .guests import read_guests
 from .links import read_links
-from .model import Bfd, Fabric, Node, Pools, Underlay
+from .model import Bfd, Fabric, Link, Node, Pools, Underlay
 from .numbers import BFD_DEFAULT, BFD_TWIN, MTU_DEFAULT, RESERVED_ASNS
 from .overlay import read_overlay
+from .overlay_model import Segment
+from .peer_config import junos
 from .proxmox import read_proxmox
 from .segments import announced_by, read_segments
 from .servers import check_servers, is_attached, read_servers
+from .tunnel_model import Tunnel
 from .tunnels import announced_by as announced_into_tunnels
 from .tunnels import read_tunnels, sessions
 from .upstreams import read_rules, read_upstreams
@@ -64,6 +68,7 @@ def build(data: dict[str, Any], problems: Problems) -> Fabric:
     links = read_links(data, fabric, problems)
     upstreams = read_upstreams(data.get("upstreams") or {}, fabric, links, problems)
     _check_isolated(nodes, raw_nodes, links, problems)
+    _check_junos(nodes, links, problems)
     fabric = replace(fabric, links=links, upstreams=upstreams)
     overlay = read_overlay(data, fabric, problems)
     segments = read_segments(data, fabric, overlay, problems)
@@ -71,16 +76,25 @@ def build(data: dict[str, Any], problems: Problems) -> Fabric:
     fabric = replace(fabric, overlay=overlay, segments=segments, servers=servers)
     tunnels = read_tunnels(data.get("tunnels") or {}, fabric, problems)
     fabric = replace(fabric, tunnels=tunnels, upstreams=(*upstreams, *sessions(tunnels)))
-    nodes = {
-        name: replace(node, announced=announced_by(node, segments) + announced_into_tunnels(name, tunnels))
-        for name, node in nodes.items()
-    }
+    more = more_addresses(data.get("ceph"), ceph_nodes(fabric), problems)
+    nodes = {name: _with_announced(node, more.get(name), segments, tunnels) for name, node in nodes.items()}
     fabric = replace(fabric, nodes=nodes)
+    fabric = replace(fabric, ceph=read_ceph(data.get("ceph"), fabric, problems))
     check_uplinks(fabric, problems)
     fabric = replace(fabric, proxmox=read_proxmox(data.get("proxmox") or {}, fabric, problems))
     fabric = replace(fabric, guests=read_guests(data, fabric, problems))
     extensions = read_extensions(data, fabric, problems)
     return replace(fabric, extensions=extensions, extended="subnet_extensions" in data)
+
+
+def _with_announced(node: Node, more: str | None, segments: tuple[Segment, ...], tunnels: tuple[Tunnel, ...]) -> Node:
+    addresses = (more,) if more else ()
+    announced = (
+        *announced_by(node, segments),
+        *announced_into_tunnels(node.name, tunnels),
+        *(addressing.host_prefix(address) for address in addresses),
+    )
+    return replace(node, announced=announced, more=addresses)
 
 
 def _read_pools(raw: dict[str, Any]) -> Pools:
@@ -269,6 +283,15 @@ def _check_sites(data: dict[str, Any], raw_nodes: dict[str, Any], problems: Prob
         ):
             known = ", ".join(sites[site]["racks"])
             problems.add("rack_unknown", ("nodes", name, "rack"), site=site, rack=rack, known=known)
+
+
+def _check_junos(nodes: dict[str, Node], links: tuple[Link, ...], problems: Problems) -> None:
+    """What a Juniper switch is told has its interfaces' names in it."""
+    for link in links:
+        for end in (link.a, link.b):
+            node = nodes.get(end.node)
+            if node and node.platform == "junos" and not junos.INTERFACE.match(end.interface):
+                problems.add("junos_interface", link.path, interface=end.interface, node=end.node)
 
 
 def _check_isolated(

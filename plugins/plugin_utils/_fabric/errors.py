@@ -101,6 +101,10 @@ RULES: dict[str, tuple[str, str]] = {
         "'{interface}' cannot be an interface of node '{node}': Linux allows at most 15 characters and no '/'",
         "Use the name that 'ip link' shows on the node",
     ),
+    "junos_interface": (
+        "'{interface}' of node '{node}' is no interface of a Juniper switch",
+        "Write it as Junos does, like xe-0/0/1",
+    ),
     "interface_loopback": ("'{interface}' of node '{node}' carries the loopback addresses", "Use another interface"),
     "interface_twin_clash": (
         "'{interface}' and '{other}' of node '{node}' would have the same name in the twin",
@@ -485,6 +489,42 @@ RULES: dict[str, tuple[str, str]] = {
     "cluster_network": (
         "the network for migrations takes the loopbacks of {nodes} alone, but {prefix} has {address} of {where}, too",
         "Use another address there, or loopbacks that lie closer together",
+    ),
+    # ceph
+    "ceph_unknown_node": ("no node '{node}'", "Use one of {known}"),
+    "ceph_function": ("node '{node}' is not a Ceph node", "Add ceph to nodes.{node}.functions, or take it out here"),
+    "ceph_unmanaged": ("node '{node}' is not managed", "Take it out here, or set 'managed: true'"),
+    "ceph_release": (
+        "node '{node}' has the release {release}, whose Ceph is no longer supported",
+        "Use release trixie, or 'deploy: cephadm'",
+    ),
+    "ceph_pveceph": (
+        "node '{node}' is not a Proxmox node",
+        "Add proxmox to its functions, or use another way to deploy",
+    ),
+    "ceph_osds_of_others": (
+        "the OSDs of a cluster that others deploy are not ours to make",
+        "Remove it, or say by 'deploy' how the cluster is made",
+    ),
+    "ceph_option_owned": (
+        "'{option}' follows from the networks, addresses and monitors here",
+        "Remove it from the options, and use the keys of ceph itself",
+    ),
+    "ceph_no_network": (
+        "there is no network for Ceph: the fabric has no pool of loopbacks",
+        "Add 'public_network', a prefix that contains the loopback of each Ceph node",
+    ),
+    "ceph_families": (
+        "{cluster} and the public network {public} are of two families",
+        "Use two networks of one family: a daemon binds one",
+    ),
+    "ceph_no_address": (
+        "node '{node}' has no address in {network}, only {have}",
+        "Use a network that contains the loopback of each Ceph node, or 'addresses', which gives each one more",
+    ),
+    "ceph_two_addresses": (
+        "node '{node}' has two addresses in {network}: {have}",
+        "Use a smaller network: which address a daemon takes would be chance",
     ),
     # prefixes
     "guest_overlaps_pool": ("{prefix} overlaps {pool} {range}", "Guests and nodes need prefixes of their own"),

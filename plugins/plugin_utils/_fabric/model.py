@@ -7,13 +7,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from .addressing import FAMILIES, PrefixRule
 from .errors import Path
 from .extension_model import Extension
 from .overlay_model import Gateway, Overlay, Segment, Server
 from .tunnel_model import Tunnel
+
+if TYPE_CHECKING:
+    from .ceph import Ceph
 
 LinkKind = Literal["unnumbered", "numbered", "peer"]
 
@@ -64,8 +67,10 @@ class Node:
     sysctl: dict[str, str]
     gateway: Gateway | None = None
     announced: tuple[str, ...] = ()
-    """Prefixes that it announces beside its loopbacks: networks of segments whose gateway it is, and what is at the far
-    end of its tunnels as long as it is routed there."""
+    """Prefixes that it announces beside its loopbacks: networks of segments whose gateway it is, what is at the far end
+    of its tunnels as long as it is routed there, and `more`."""
+    more: tuple[str, ...] = ()
+    """Further addresses on its loopback, without length: Ceph's."""
 
     @property
     def is_router(self) -> bool:
@@ -177,6 +182,7 @@ class Fabric:
     guest_sources: tuple[str, ...] = ("fabric",)
     proxmox: Proxmox = field(default_factory=Proxmox)
     tunnels: tuple[Tunnel, ...] = ()
+    ceph: Ceph | None = None
     extensions: tuple[Extension, ...] = ()
     extended: bool = False
     """Whether the file speaks of extensions at all; then nodes without one are cleaned up."""

@@ -19,8 +19,10 @@ from .plan import extensions, gateway, outside, overlay, policy, servers, tunnel
 from .plan import groups as plan_groups
 from .plan import guests as plan_guests
 from .plan.bgp import frr_config, uses_bfd
+from .plan.ceph import ceph
 from .plan.propagation import Reach, simulate
 from .plan.proxmox import proxmox
+from .plan.router_config import router_config
 from .plan.sessions import Session, sessions
 from .plan.tunnels import Keys, wireguard
 from .plan.twin import (
@@ -189,6 +191,8 @@ def _fabric_node(
         "guests": plan_guests.guests(fabric, node),
         "proxmox": proxmox(fabric, node, finished_underlay["interfaces"]),
         "wireguard": tunnels,
+        "ceph": ceph(fabric, node, twin),
+        "router_config": router_config(fabric, node, live),
         "verify": verify(fabric, node, live, reach, tunnels, twin=twin),
         "twin": {
             **twin_image(fabric, node),

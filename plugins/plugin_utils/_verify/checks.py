@@ -10,7 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.routed.fabric.plugins.plugin_utils._verify import guests, overlay, routing, tunnels, underlay
+from ansible_collections.routed.fabric.plugins.plugin_utils._verify import (
+    ceph,
+    guests,
+    overlay,
+    routing,
+    tunnels,
+    underlay,
+)
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify.result import FAILED, SKIPPED, Result
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify.state import Live, Plan, family_of
 
@@ -39,6 +46,15 @@ TUNNEL_CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
     tunnels.tunnel_rules,
     tunnels.tunnel_firewall,
 )
+# These say nothing on a node without Ceph.
+CEPH_CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
+    ceph.ceph_monitors,
+    ceph.ceph_manager,
+    ceph.ceph_osds,
+    ceph.ceph_placement_groups,
+    ceph.ceph_health,
+    ceph.ceph_listeners,
+)
 CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
     underlay.link_as_planned,
     underlay.addresses_as_planned,
@@ -53,6 +69,7 @@ CHECKS: tuple[Callable[[Live, Plan], list[Result]], ...] = (
     *OVERLAY_CHECKS,
     *TUNNEL_CHECKS,
     *GUEST_CHECKS,
+    *CEPH_CHECKS,
 )
 
 
@@ -76,6 +93,7 @@ def questions(node: Mapping[str, Any], ping_deadline_s: float = 2.0) -> dict[str
     subsets += ["evpn", "vxlan"] if plan.segments else []
     subsets += ["nft"] if plan.verify.get("nat") or plan.tunnels else []
     subsets += ["rules", "wireguard"] if plan.tunnels else []  # after the pings
+    subsets += ["ceph"] if plan.ceph else []
     subsets += ["guests"] if plan.guests else []
     return {
         "gather_subset": subsets,

@@ -60,6 +60,12 @@ class Plan:
         return found
 
     @property
+    def ceph(self) -> Mapping[str, Any]:
+        """What the checks of a Ceph cluster have to know; empty on other nodes."""
+        found: Mapping[str, Any] = self.verify.get("ceph") or {}
+        return found
+
+    @property
     def sysctl(self) -> dict[str, str]:
         """Every planned kernel parameter."""
         more = (self.node.get("guests") or {}).get("sysctl", {}) if self.guests else {}
@@ -93,7 +99,8 @@ class Plan:
         loopback = self.node.get("loopback", {})
         found = {
             loopback.get("interface", "lo"): [
-                canonical_address(loopback[family]) for family in ("ipv4", "ipv6") if loopback.get(family)
+                *(canonical_address(loopback[family]) for family in ("ipv4", "ipv6") if loopback.get(family)),
+                *(canonical_address(address) for address in loopback.get("more", [])),
             ]
         }
         for interface in self.underlay.get("interfaces", []):
@@ -156,6 +163,11 @@ class Live:
     @property
     def nft(self) -> str:
         return str(self._info["nft"])
+
+    @property
+    def ceph(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self._info["ceph"]
+        return found
 
     @property
     def guests(self) -> Mapping[str, Any]:

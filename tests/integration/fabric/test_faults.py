@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify.checks import (
+    CEPH_CHECKS,
     CHECKS,
     GUEST_CHECKS,
     OVERLAY_CHECKS,
@@ -22,8 +23,8 @@ FAULTS = yaml.safe_load((FOLDER / "spine-leaf.yml").read_text(encoding="utf-8"))
 
 
 def test_every_check_has_a_fault() -> None:
-    """Those of segments, tunnels and guests are in other twins."""
-    elsewhere = (*GUEST_CHECKS, *OVERLAY_CHECKS, *TUNNEL_CHECKS)
+    """Those of segments, tunnels, guests and Ceph are in other twins."""
+    elsewhere = (*GUEST_CHECKS, *OVERLAY_CHECKS, *TUNNEL_CHECKS, *CEPH_CHECKS)
     here = [check.__name__ for check in CHECKS if check not in elsewhere]
     assert sorted(fault["check"] for fault in FAULTS) == sorted(here)
 

@@ -12,7 +12,7 @@ from .conftest import HERE, ROOT
 
 EXAMPLES = {
     name: yaml.safe_load((ROOT / f"examples/{name}/fabric.yml").read_text(encoding="utf-8"))
-    for name in ("spine-leaf", "routed-vms", "wireguard-home")
+    for name in ("spine-leaf", "routed-vms", "wireguard-home", "ceph-l3")
 }
 EXAMPLE = EXAMPLES["spine-leaf"]
 KEYS = {

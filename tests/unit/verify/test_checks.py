@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify import checks
 
-# The rest: test_guests.py, test_tunnels.py.
-ELSEWHERE = (*checks.GUEST_CHECKS, *checks.TUNNEL_CHECKS)
+# The rest: test_guests.py, test_tunnels.py, test_ceph.py.
+ELSEWHERE = (*checks.GUEST_CHECKS, *checks.TUNNEL_CHECKS, *checks.CEPH_CHECKS)
 HERE = {check.__name__ for check in checks.CHECKS if check not in ELSEWHERE}
 
 NODE: dict[str, Any] = {

@@ -30,6 +30,8 @@ def groups(fabric: Fabric) -> dict[str, list[str]]:
         "fabric_tunnel_nodes": [
             n.name for n in fabric.nodes.values() if n.managed and any(t.a.node == n.name for t in fabric.tunnels)
         ],
+        # nodes of a cluster that we know of
+        "fabric_ceph": [n.name for n in fabric.nodes.values() if fabric.ceph and n.name in fabric.ceph.addresses],
     }
     for server in fabric.servers.values():
         names = ["function_server", *([f"site_{server.site}"] if server.site else [])]

@@ -11,6 +11,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from ..ceph import Ceph
 from ..model import End, Fabric, Guest, Link, Node
 from ..numbers import GUEST_BRIDGE
 
@@ -18,6 +19,7 @@ IMAGE = "localhost/fabric-twin"
 PVESIM_FLAVOUR = "proxmox"
 EDGE_FLAVOUR = "edge"
 PVESIM_DIRECTORY = "/run/pvesim"
+CEPH_FLAVOUR = "ceph"
 
 
 def twin_interface(name: str) -> str:
@@ -39,11 +41,20 @@ def twin_fabric(fabric: Fabric) -> Fabric:
 
     return replace(
         fabric,
+        ceph=_twin_ceph(fabric),
         underlay=replace(fabric.underlay, bfd=fabric.underlay.bfd_twin),
         nodes={name: replace(node, managed=True, platform="frr") for name, node in fabric.nodes.items()},
         links=tuple(link(old) for old in fabric.links),
         upstreams=tuple(replace(u, interface=twin_interface(u.interface)) for u in fabric.upstreams),
     )
+
+
+def _twin_ceph(fabric: Fabric) -> Ceph | None:
+    """In the twin Ceph comes from packages. Left out where others deploy it, or where its nodes run guests, too."""
+    plan = fabric.ceph
+    if plan is None or plan.deploy == "none" or any(needs_pvesim(fabric, fabric.nodes[name]) for name in plan.members):
+        return None
+    return replace(plan, deploy="packages")
 
 
 def twin_links(fabric: Fabric) -> list[dict[str, Any]]:
@@ -63,9 +74,16 @@ def needs_pvesim(fabric: Fabric, node: Node) -> bool:
     return fabric.has_guests(node)
 
 
+def needs_ceph(fabric: Fabric, node: Node) -> bool:
+    """Whether the node's container has Ceph. *fabric*: the twin's."""
+    return fabric.ceph is not None and node.name in fabric.ceph.addresses
+
+
 def twin_image(fabric: Fabric, node: Node) -> dict[str, str]:
     """What the node is made of: `scripts/twin_image.sh [--flavour FLAVOUR] RELEASE`."""
     flavour = {"flavour": PVESIM_FLAVOUR} if needs_pvesim(fabric, node) else {}
+    if needs_ceph(fabric, node):
+        flavour = {"flavour": CEPH_FLAVOUR}
     if not flavour and "edge" in node.functions:
         flavour = {"flavour": EDGE_FLAVOUR}
     return {"release": node.release, **flavour}
@@ -76,6 +94,8 @@ def twin_container(fabric: Fabric, node: Node) -> dict[str, str]:
     if needs_pvesim(fabric, node):
         image = f"{IMAGE}:{node.release}-{PVESIM_FLAVOUR}"
         return {"name": node.name, "image": image, "shared": PVESIM_DIRECTORY}
+    if needs_ceph(fabric, node):
+        return {"name": node.name, "image": f"{IMAGE}:{node.release}-{CEPH_FLAVOUR}"}
     if "edge" in node.functions:
         return {"name": node.name, "image": f"{IMAGE}:{node.release}-{EDGE_FLAVOUR}"}
     return {"name": node.name, "release": node.release}

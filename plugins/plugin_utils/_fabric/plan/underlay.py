@@ -14,11 +14,12 @@ from ..numbers import NEIGHBOUR_LIMITS, ROUTE_PROTOCOLS, ROUTE_TABLES
 from . import policy
 
 
-def loopback(fabric: Fabric, node: Node) -> dict[str, str]:
-    """The interface and its addresses; a family that the node does not have is missing."""
+def loopback(fabric: Fabric, node: Node) -> dict[str, Any]:
+    """The interface and its addresses; what the node does not have is missing, a family as well as `more`."""
     return {
         "interface": fabric.underlay.loopback_interface,
         **{f: host_prefix(node.loopbacks[f]) for f in FAMILIES if f in node.loopbacks},
+        **({"more": [host_prefix(address) for address in node.more]} if node.more else {}),
     }
 
 
@@ -30,7 +31,7 @@ def underlay(fabric: Fabric, node: Node, twin: bool) -> dict[str, Any]:
     return {
         "mtu": fabric.underlay.mtu,
         "interfaces": interfaces,
-        "sysctl": {**_sysctl([i["name"] for i in interfaces], twin), **node.sysctl},
+        "sysctl": {**_sysctl([i["name"] for i in interfaces], twin, forwards=_forwards(node)), **node.sysctl},
         "names": {"protocols": dict(ROUTE_PROTOCOLS), "tables": dict(ROUTE_TABLES)},
     }
 
@@ -75,11 +76,16 @@ def _upstream_interfaces(fabric: Fabric, node: Node) -> list[dict[str, Any]]:
     ]
 
 
-def _sysctl(interfaces: list[str], twin: bool) -> dict[str, str]:
-    """Linux as a router; keys as sysctl.d wants them."""
+def _forwards(node: Node) -> bool:
+    """Whether packets of others may pass through: nothing on a node that is there for Ceph alone needs that."""
+    return node.functions != ("ceph",)
+
+
+def _sysctl(interfaces: list[str], twin: bool, forwards: bool) -> dict[str, str]:
+    """Linux with routes from BGP; keys as sysctl.d wants them."""
     settings = {
-        "net.ipv4.ip_forward": "1",
-        "net.ipv6.conf.all.forwarding": "1",
+        "net.ipv4.ip_forward": str(int(forwards)),
+        "net.ipv6.conf.all.forwarding": str(int(forwards)),
         # hash over ports, too: otherwise all traffic between two loopbacks takes one uplink
         "net.ipv4.fib_multipath_hash_policy": "1",
         "net.ipv6.fib_multipath_hash_policy": "1",

@@ -12,7 +12,7 @@ from .. import addressing
 from ..addressing import DEFAULT_ROUTE
 from ..model import Fabric, Node
 from ..numbers import GUEST_METRICS, NFT_TABLES, ROUTE_PROTOCOLS
-from . import extension_policy, overlay, policy, reflectors, tunnels
+from . import ceph, extension_policy, overlay, policy, reflectors, tunnels
 from .guests import guest_table
 from .propagation import Heard, Reach
 from .sessions import Session
@@ -32,6 +32,7 @@ def verify(
         **_guests(fabric, node, sessions),
         **({"learned_prefixes": prefixes} if (prefixes := extension_policy.learned(fabric, node)) else {}),
         **tunnels.verify(wireguard),
+        **_ceph(fabric, node),
     }
 
 
@@ -57,6 +58,11 @@ def _guests(fabric: Fabric, node: Node, sessions: list[Session]) -> dict[str, An
             "metrics": dict(GUEST_METRICS),
         }
     return found
+
+
+def _ceph(fabric: Fabric, node: Node) -> dict[str, Any]:
+    found = ceph.verify(fabric, node)
+    return {"ceph": found} if found else {}
 
 
 def _afis(families: tuple[str, ...], evpn: bool = False) -> list[str]:
