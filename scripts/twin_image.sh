@@ -5,6 +5,7 @@
 #   scripts/twin_image.sh --rootfs [trixie|bookworm]   no podman: unpacks the root file system; prints its directory
 #   scripts/twin_image.sh --tar [trixie|bookworm]      no podman: prints the root file system's tar
 #   scripts/twin_image.sh --flavour proxmox ...        for Proxmox nodes: with QEMU, what guests boot, corosync, keepalived, and pvesim
+#   scripts/twin_image.sh --flavour edge ...           for edge routers and their devices: SSH, GoBGP, BIRD, arping
 #   scripts/twin_image.sh --flavour ceph ...           for Ceph nodes: with Debian's packages of Ceph
 #   BASE=registry/name:tag scripts/twin_image.sh ...   starts from that image instead of mmdebstrap
 #
@@ -14,6 +15,7 @@ set -euo pipefail
 
 packages=systemd,systemd-sysv,udev,dbus,iproute2,python3,frr,frr-pythontools,ifupdown2,nftables,iputils-ping
 packages+=,tcpdump,procps,kmod,ethtool,jq,less,ca-certificates,wireguard-tools,wireguard-go
+edge_packages=openssh-client,openssh-server,gobgpd,bird2,iputils-arping
 proxmox_packages=qemu-system-x86,corosync,keepalived,python3-pyroute2,dnsmasq-base
 ceph_packages=ceph-mon,ceph-mgr,ceph-osd,ceph-common,ceph-base,lvm2
 
@@ -43,13 +45,13 @@ while [ $# -gt 0 ]; do
     case $1 in
         --rootfs|--tar) what=${1#--}; shift ;;
         --flavour) flavour=${2:-}; shift 2 || die "--flavour: which?" ;;
-        -h|--help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        -h|--help) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
         *) break ;;
     esac
 done
 case $flavour in
-    ''|proxmox|ceph) ;;
-    *) die "no flavour '$flavour': there are proxmox and ceph, or none" ;;
+    ''|proxmox|ceph|edge) ;;
+    *) die "no flavour '$flavour': there are proxmox, ceph and edge, or none" ;;
 esac
 release=${1:-trixie}
 case $release in
@@ -64,6 +66,7 @@ if [ "$flavour" = proxmox ]; then
     packages+=,$proxmox_packages
     guest=$("$here/twin_guest.sh")
 fi
+if [ "$flavour" = edge ]; then packages+=,$edge_packages; fi
 if [ "$flavour" = ceph ]; then
     [ "$release" = trixie ] || die "no recipe for Ceph on '$release': take trixie (Ceph 18.2)"
     packages+=,$ceph_packages

@@ -66,6 +66,8 @@ def wanted_files(options: Mapping[str, Any], there: Iterable[str]) -> dict[str, 
     files[ENTRY] = WantedFile(options["entry"], 0o755)
     for name in (AGENT, FIREWALL, DHCP):
         text = options["units"].get(name)
+        if name == FIREWALL and not options.get("firewall", True):
+            continue
         if text is None and (name != DHCP or options["dhcp"]):
             raise GuestAgentError(f"units: '{name}' is missing")
         files[f"{UNITS}/{name}"] = WantedFile(text if name != DHCP or options["dhcp"] else None)
@@ -85,7 +87,9 @@ def before_files(changed: Iterable[str], wants_dhcp: bool, states: Mapping[str, 
     return [Action("disable --now", DHCP)] if dhcp.active or dhcp.enabled else []
 
 
-def after_files(changed: Iterable[str], wants_dhcp: bool, states: Mapping[str, UnitState]) -> list[Action]:
+def after_files(
+    changed: Iterable[str], wants_dhcp: bool, states: Mapping[str, UnitState], firewall: bool = True
+) -> list[Action]:
     """
     What has to happen once the files are written: the firewall before the agent, which fills it.
 
@@ -96,7 +100,7 @@ def after_files(changed: Iterable[str], wants_dhcp: bool, states: Mapping[str, U
     actions = [Action("daemon-reload")] if any(path.startswith(f"{UNITS}/") for path in paths) else []
     concerned = any(path in (ENTRY, CONFIG) or path.startswith(f"{CODE}/") for path in paths)
     wanted = [
-        (FIREWALL, "reload", concerned or f"{UNITS}/{FIREWALL}" in paths),
+        *([(FIREWALL, "reload", concerned or f"{UNITS}/{FIREWALL}" in paths)] if firewall else []),
         (AGENT, "restart", concerned or f"{UNITS}/{AGENT}" in paths),
     ]
     if wants_dhcp:

@@ -21,7 +21,7 @@ author:
   - The routed.fabric contributors (@routed)
 requirements:
   - systemd
-  - python3-pyroute2 and nftables for the agent itself
+  - python3-pyroute2 and nftables for the agent itself, on Proxmox nodes
 options:
   code:
     description:
@@ -48,6 +48,13 @@ options:
       - The configuration of dnsmasq, for F(/etc/routed-guests/dnsmasq.conf).
       - Without it there is no DHCP service, and one from an earlier run is removed.
     type: str
+  firewall:
+    description:
+      - Whether the agent has the firewall of routed guests beside it. On an edge router it has none.
+      - With V(false), one from an earlier run stays as it is.
+    type: bool
+    default: true
+    version_added: 0.3.0
 attributes:
   check_mode:
     description: Can run in check_mode and return changed status prediction without modifying the target.
@@ -110,6 +117,8 @@ class GuestAgent:
         self._module = module
         self._files = Files(module.atomic_move, module.tmpdir)
         self._dhcp = bool(module.params["dhcp"])
+        self._firewall: bool = module.params.get("firewall", True)
+        self._units = _UNITS if self._firewall else (guest_agent.AGENT, guest_agent.DHCP)
 
     def run(self) -> dict[str, Any]:
         directory = Path(guest_agent.CODE)
@@ -124,11 +133,11 @@ class GuestAgent:
                 modes.append(path)
         states = self._states()
         first = guest_agent.before_files(changes, self._dhcp, states)
-        last = guest_agent.after_files([*changes, *modes], self._dhcp, states)
+        last = guest_agent.after_files([*changes, *modes], self._dhcp, states, self._firewall)
         before = self._described({path: former for path, (former, dummy) in changes.items()}, states)
         after = self._described(
             {path: file.text for path, (dummy, file) in changes.items()},
-            {unit: guest_agent.UnitState(*[unit != guest_agent.DHCP or self._dhcp] * 2) for unit in _UNITS},
+            {unit: guest_agent.UnitState(*[unit != guest_agent.DHCP or self._dhcp] * 2) for unit in self._units},
         )
         changed = bool(changes or modes or first or last)
         if changed and not self._module.check_mode:
@@ -201,7 +210,7 @@ class GuestAgent:
 
     def _states(self) -> dict[str, guest_agent.UnitState]:
         rc, out, err = self._module.run_command(
-            ["systemctl", "show", "--property=Id,ActiveState,UnitFileState", *_UNITS]
+            ["systemctl", "show", "--property=Id,ActiveState,UnitFileState", *self._units]
         )
         if rc != 0:
             raise GuestAgentError(f"`systemctl show` failed: {(err or out).strip()}")
@@ -235,6 +244,7 @@ def main() -> None:
             "units": {"type": "dict", "required": True},
             "config": {"type": "dict", "required": True},
             "dhcp": {"type": "str"},
+            "firewall": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )

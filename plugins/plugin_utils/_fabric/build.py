@@ -16,6 +16,7 @@ from typing import Any
 from . import addressing
 from .ceph import ceph_nodes, more_addresses, read_ceph
 from .errors import Path, Problems
+from .extensions import read_extensions
 from .gateways import check_uplinks, read_gateway
 from .guests import read_guests
 from .links import read_links
@@ -81,7 +82,9 @@ def build(data: dict[str, Any], problems: Problems) -> Fabric:
     fabric = replace(fabric, ceph=read_ceph(data.get("ceph"), fabric, problems))
     check_uplinks(fabric, problems)
     fabric = replace(fabric, proxmox=read_proxmox(data.get("proxmox") or {}, fabric, problems))
-    return replace(fabric, guests=read_guests(data, fabric, problems))
+    fabric = replace(fabric, guests=read_guests(data, fabric, problems))
+    extensions = read_extensions(data, fabric, problems)
+    return replace(fabric, extensions=extensions, extended="subnet_extensions" in data)
 
 
 def _with_announced(node: Node, more: str | None, segments: tuple[Segment, ...], tunnels: tuple[Tunnel, ...]) -> Node:

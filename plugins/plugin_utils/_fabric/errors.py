@@ -400,6 +400,73 @@ RULES: dict[str, tuple[str, str]] = {
         "'{interface}' of node '{node}' is the name of a device that is made for its guests",
         "Rename the interface",
     ),
+    # subnet extensions
+    "extension_unknown_node": ("no node '{node}'", "Use one of {known}"),
+    "extension_not_edge": ("node '{node}' is not an edge router", "Add edge to its functions, or remove it here"),
+    "extension_unmanaged": ("node '{node}' is not managed", "Use a managed node: it answers for the devices of others"),
+    "extension_with_guests": (
+        "node '{node}' runs guests with addresses of their own",
+        "Use another node: its agent serves either guests or devices",
+    ),
+    "extension_two_prefixes": (
+        "{other} is {family}, too",
+        "Make it an extension of its own: a device is in one subnet",
+    ),
+    "extension_family": ("the fabric carries no {family} routes", "Add {pool}, or use 'control_plane: static'"),
+    "extension_overlap": (
+        "{prefix} overlaps {other} of {where}",
+        "Use a subnet of its own: what is in it is answered for and routed to the devices",
+    ),
+    "extension_learn_outside": ("{prefix} lies outside of the subnet", "Use prefixes inside of {known}"),
+    "extension_learn_static": (
+        "what one router learns, the others have to hear",
+        "Use 'control_plane: bgp', or remove 'learn'",
+    ),
+    "extension_learn_release": (
+        "node '{node}' has the release {release}, whose FRR cannot tell learned routes from others",
+        "Use trixie there, or remove 'learn'",
+    ),
+    "extension_no_common_family": (
+        "{nodes} have no loopbacks of one family, between which {transport} tunnels would run",
+        "Give all of them an IPv4 loopback, or all of them an IPv6 one",
+    ),
+    "extension_id": (
+        "id {id} of node '{node}' is more than {maximum}, and tunnels are numbered by it",
+        "Use 'transport: direct', or an edge with a smaller id",
+    ),
+    "extension_link_addresses": (
+        "{link} between {ends} has no {family} addresses, so static routes have no next hop there",
+        "Give the link addresses, or use a tunnel, or 'control_plane: bgp'",
+    ),
+    "extension_two_bridges": (
+        "'{port}' of node '{node}' would be a port of bridges '{bridge}' and '{other}'",
+        "Leave it in one of the two",
+    ),
+    "extension_port_taken": ("interface '{port}' of node '{node}' is used by {other} as well", "Use another interface"),
+    "extension_port_of_bridge": (
+        "'{port}' of node '{node}' is a port of bridge '{bridge}', so no ARP arrives at it",
+        "Name the bridge in its place",
+    ),
+    "device_name_is_node": ("'{name}' is the name of a node as well", "Give the device another name"),
+    "device_two_extensions": (
+        "subnet_extensions.{other} has a device '{name}' as well",
+        "Give it another name here: one of another subnet is another interface",
+    ),
+    "device_two_places": (
+        "{thing} is the {what} of {other} as well, which is at {at}",
+        "Remove one of the two: a device is in one place",
+    ),
+    "device_no_edge": (
+        "node '{node}' is no edge of {extension}, but the device is attached to it",
+        "Use one of {known}, or remove the device; an edge leaves with its devices by 'withdraw: true'",
+    ),
+    "device_port_of_bridge": (
+        "'{port}' of node '{node}' is a port of bridge '{bridge}', so no ARP arrives at it",
+        "Use '{node}:{bridge}'",
+    ),
+    "device_port": ("'{port}' is no port of '{interface}' of node '{node}'", "Use a port of that bridge, or remove it"),
+    "device_outside": ("{address} is not in {known}", "Use an address of the subnet"),
+    "device_network_address": ("{address} is an address of {prefix} itself, not of a host", "Use another one"),
     # proxmox
     "cluster_unknown_node": ("no node '{node}'", "Use one of {known}"),
     "cluster_not_proxmox": (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from .addressing import FAMILIES, PrefixRule
 from .errors import Path
+from .extension_model import Extension
 from .overlay_model import Gateway, Overlay, Segment, Server
 from .tunnel_model import Tunnel
 
@@ -182,6 +183,9 @@ class Fabric:
     proxmox: Proxmox = field(default_factory=Proxmox)
     tunnels: tuple[Tunnel, ...] = ()
     ceph: Ceph | None = None
+    extensions: tuple[Extension, ...] = ()
+    extended: bool = False
+    """Whether the file speaks of extensions at all; then nodes without one are cleaned up."""
 
     def has_guests(self, node: Node) -> bool:
         """Whether guests with addresses of their own run on *node*."""

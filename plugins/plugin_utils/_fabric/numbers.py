@@ -51,6 +51,28 @@ GUEST_TIMING = {
 GUESTS_FILE = "/etc/pve/fabric/guests.json"  # in Proxmox' cluster file system: written once a cluster
 
 VXLAN_PORT = 4789
+
+# Tunnels between edge routers. A pair of them is numbered by both ids, so that no number depends on who else is there.
+EXTENSION_ID_MAXIMUM = 4095
+EXTENSION_VXLAN_PORT = 4788  # apart from EVPN's and the guests' devices, so that VNIs cannot clash
+EXTENSION_WIREGUARD_PORT = 52000  # plus the id of the other end
+EXTENSION_SSH_PORT = 2211
+EXTENSION_OVERHEAD = {
+    "vxlan": {"ipv4": 50, "ipv6": 70},
+    "wireguard": {"ipv4": 60, "ipv6": 80},
+    "gre": {"ipv4": 24, "ipv6": 48},
+    "ssh": {"ipv4": 0, "ipv6": 0},
+}
+EXTENSION_MTU = 9000  # at most
+# Of an edge's end of a VXLAN tunnel; its last three bytes are the node's id.
+EXTENSION_MAC = 0x02FC00000000
+# The same on the ports of all edges, so that a device that moves keeps its neighbour entries.
+EXTENSION_PORT_MAC = "02:00:5e:00:02:01"
+# What is left of a subnet when no device has an address. Behind all devices' routes.
+EXTENSION_UNREACHABLE_METRIC = 4000
+# How an edge prefers a fresh claim of another edge to its own route: FRR's own routes have the weight 32768.
+EXTENSION_FRESH_WEIGHT = 40000
+COMMUNITY_FRESH = "64512:212"
 VLAN_MAXIMUM = 4094
 # The MAC address of a segment's gateway is this with the VNI in its last three octets: the same on every member.
 GATEWAY_MAC_PREFIX = 0x02FB00000000
@@ -58,7 +80,12 @@ GATEWAY_MAC_PREFIX = 0x02FB00000000
 REFLECTOR_HOPS = 255
 
 FIREWALL_MARKS = {"fabric-tunnel": 0x0FAB}
-NFT_TABLES = {"guests": "fabric_guests", "gateway": "fabric_gateway", "tunnels": "fabric_tunnels"}
+NFT_TABLES = {
+    "guests": "fabric_guests",
+    "gateway": "fabric_gateway",
+    "tunnels": "fabric_tunnels",
+    "extension": "fabric_extension",
+}
 
 # Set by a node on what it learned from its own upstreams and tunnels, removed by every node on what it hears from
 # the fabric: so the tag means "learned by me outside of the fabric" and never opens a transit path.

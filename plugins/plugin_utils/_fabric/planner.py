@@ -15,7 +15,7 @@ from .errors import FabricError, Path, Problems
 from .model import Fabric, Node
 from .numbers import NAME_PREFIX
 from .overlay import check_heard
-from .plan import gateway, outside, overlay, policy, servers, tunnel_sites
+from .plan import extensions, gateway, outside, overlay, policy, servers, tunnel_sites
 from .plan import groups as plan_groups
 from .plan import guests as plan_guests
 from .plan.bgp import frr_config, uses_bfd
@@ -84,11 +84,15 @@ def plan(data: Any, twin: bool = False, duplicates: Iterable[Path] = (), public_
                 for n in fabric.nodes.values()
             },
             **{server.name: servers.fabric_node(fabric, server) for server in fabric.servers.values()},
-            **(outside.fabric_nodes(fabric) if twin else {}),
+            **({**outside.fabric_nodes(fabric), **extensions.fabric_nodes(fabric)} if twin else {}),
             **tunnel_sites.fabric_nodes(fabric, keys, twin=twin),
         },
         groups=_groups(fabric, twin=twin),
-        links=[*twin_links(fabric), *servers.twin_links(fabric), *(outside.twin_links(fabric) if twin else [])],
+        links=[
+            *twin_links(fabric),
+            *servers.twin_links(fabric),
+            *([*outside.twin_links(fabric), *extensions.twin_links(fabric)] if twin else []),
+        ],
         containers={
             name: container_name(fabric.name, name)
             for name in [*fabric.nodes, *fabric.servers, *(outside.names(fabric) if twin else [])]
@@ -183,6 +187,7 @@ def _fabric_node(
         },
         "overlay": overlay.overlay(fabric, node, finished_underlay["interfaces"]),
         "gateway": gateway.gateway(node),
+        "extension": extensions.extension(fabric, node),
         "guests": plan_guests.guests(fabric, node),
         "proxmox": proxmox(fabric, node, finished_underlay["interfaces"]),
         "wireguard": tunnels,

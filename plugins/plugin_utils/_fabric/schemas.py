@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent / "schema"
 # In the order of the reference page.
 TOPICS = (
     *("fabric", "pools", "underlay", "sites", "nodes", "links", "upstreams", "tunnels"),
-    *("guests", "segments", "overlay", "proxmox", "ceph", "inventory"),
+    *("guests", "segments", "overlay", "extensions", "proxmox", "ceph", "inventory"),
 )
 
 

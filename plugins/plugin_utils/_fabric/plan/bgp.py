@@ -21,7 +21,7 @@ from ..numbers import (
     RA_INTERVAL_MS,
     RELEASE_LINES,
 )
-from . import evpn, gateway, guests, policy, reflectors
+from . import evpn, extension_policy, gateway, guests, policy, reflectors
 from .sessions import Session
 
 _LOCAL = NAME_PREFIX + "local"  # as-path list: routes that begin here
@@ -52,17 +52,22 @@ def frr_config(fabric: Fabric, node: Node, sessions: list[Session]) -> dict[str,
                 "name": _OUTSIDE,
                 "kind": "standard",
                 "entries": [{"sequence": 10, "action": "permit", "communities": [COMMUNITY_OUTSIDE]}],
-            }
+            },
+            *extension_policy.community_lists(fabric, node),
         ],
         "route_maps": policies.route_maps + gateway.route_maps(fabric, node) + evpn.route_maps(fabric, node, sessions),
         "static_routes": [
             *({"prefix": prefix, "blackhole": True} for prefix in _aggregates(node, upstreams)),
             *gateway.static_routes(node),
+            *extension_policy.static_routes(fabric, node),
         ],
         "interfaces": [
             # A lifetime of 0: the advertisements find the BGP neighbour and never make a default route.
             {"name": name, "nd": {"suppress_ra": False, "ra_interval_ms": RA_INTERVAL_MS, "ra_lifetime_s": 0}}
-            for name in _unnumbered(sessions, upstreams)
+            for name in [
+                *_unnumbered(sessions, upstreams),
+                *(n for n, dummy in extension_policy.tunnel_peers(fabric, node)),
+            ]
         ],
         "bfd_profiles": _bfd_profiles(fabric, sessions, upstreams),
         "instances": [_instance(fabric, node, sessions, upstreams)],
@@ -131,6 +136,7 @@ class _Policies:
                 self._route_map(_source(family), *outwards, loopback)
             if fabric.has_guests(node):
                 self._guests(fabric, node, sessions, family)
+            self._extensions(fabric, node, sessions, family)
             self._export(fabric, node, family)
             self._import(fabric, node, family)
             for peer in dict.fromkeys(s.peer for s in sessions if _filters_by_owner(node, s) and family in s.families):
@@ -161,6 +167,17 @@ class _Policies:
         self._prefix_list(name, family, guests.prefix_rules(fabric, family), "addresses and prefixes of guests")
         self._route_map(name, *guests.route_map_entries(node, sessions, family))
 
+    def _extensions(self, fabric: Fabric, node: Node, sessions: list[Session], family: str) -> None:
+        for name, rules, description in extension_policy.prefix_lists(fabric, node, family):
+            self._prefix_list(name, family, rules, description)
+        if extension_policy.bgp(fabric, node, family):
+            internal = any(session.internal for session in sessions)
+            entries = extension_policy.redistribute_entries(node, internal, family)
+            self._route_map(extension_policy.list_name(family), *entries)
+        if extension_policy.bgp(fabric, node, family, tunnelled=True):
+            for direction, entries in extension_policy.tunnel_entries(node, family, _OUTSIDE).items():
+                self._route_map(extension_policy.tunnelled_name(family, direction), *entries)
+
     def _export(self, fabric: Fabric, node: Node, family: str) -> None:
         name = f"{NAME_PREFIX}export-{family}"
         if node.is_router:
@@ -174,6 +191,9 @@ class _Policies:
         if fabric.has_guests(node):
             # Tagged by this node itself where they enter BGP: another node's have lost the tag when they came in.
             match = {_MATCH[family]: guests.route_map_name(family), "community": {"list": _OUTSIDE}}
+            entries.append({"match": match})
+        if extension_policy.bgp(fabric, node, family, tunnelled=False):
+            match = {_MATCH[family]: extension_policy.routed_name(family), "community": {"list": _OUTSIDE}}
             entries.append({"match": match})
         outside = policy.outside(fabric, node, family)
         if outside:
@@ -190,9 +210,11 @@ class _Policies:
         elif policy.refuses_default(node):
             listed = f"{NAME_PREFIX}import-{family}"
             self._prefix_list(listed, family, rules, "all prefixes of the fabric except the default route")
-        self._route_map(
-            f"{NAME_PREFIX}import-{family}", {"match": {_MATCH[family]: listed}, "set": {"comm_list_delete": _OUTSIDE}}
-        )
+        entries = [{"match": {_MATCH[family]: listed}, "set": {"comm_list_delete": _OUTSIDE}}]
+        if extension_policy.bgp(fabric, node, family, tunnelled=False):
+            fresh = extension_policy.fresh_entry(extension_policy.routed_name(family), family)
+            entries.insert(0, {**fresh, "set": {**fresh["set"], "comm_list_delete": _OUTSIDE}})
+        self._route_map(f"{NAME_PREFIX}import-{family}", *entries)
 
     def _from_host(self, fabric: Fabric, node: Node, peer: Node, family: str) -> None:
         name = _from_name(peer.name, family)
@@ -229,7 +251,7 @@ def _filters_by_owner(node: Node, session: Session) -> bool:
 
 def _shares_guests(fabric: Fabric, node: Node, peer: Node) -> bool:
     """Whether *peer* owns prefixes that other nodes own, too, and its AS tells it from them."""
-    return fabric.has_guests(peer) and peer.asn != node.asn
+    return (fabric.has_guests(peer) or extension_policy.announces(fabric, peer)) and peer.asn != node.asn
 
 
 def _owner_name(peer: Node) -> str:
@@ -282,6 +304,7 @@ def _instance(fabric: Fabric, node: Node, sessions: list[Session], upstreams: li
             *(_neighbor(s) for s in sessions),
             *(_upstream_neighbor(u) for u in upstreams),
             *reflectors.neighbors(fabric, node),
+            *extension_policy.neighbors(fabric, node),
         ],
         "address_families": [*families, overlay] if overlay else families,
     }
@@ -361,6 +384,8 @@ def _address_family(
     redistributed = gateway.redistribute(fabric, node, family)
     if fabric.has_guests(node) and family in fabric.families:
         redistributed += guests.redistribute(node, family)
+    redistributed += extension_policy.redistribute(fabric, node, family)
+    neighbors += extension_policy.family_neighbors(fabric, node, family)
     if redistributed:
         result["redistribute"] = redistributed
     result["maximum_paths"] = {"ebgp": MAXIMUM_PATHS, "ibgp": MAXIMUM_PATHS}

@@ -23,6 +23,8 @@ def groups(fabric: Fabric) -> dict[str, list[str]]:
         "fabric_servers": [server.name for server in fabric.servers.values() if server.managed],
         # our part of the nodes that run guests with addresses of their own
         "fabric_guest_nodes": [n.name for n in fabric.nodes.values() if n.managed and fabric.has_guests(n)],
+        # those that have, or may have had, something to do with extended subnets
+        "fabric_extension_nodes": [n.name for n in fabric.nodes.values() if n.managed and fabric.extended],
         "function_proxmox": [],
         # managed nodes with an end of a tunnel
         "fabric_tunnel_nodes": [

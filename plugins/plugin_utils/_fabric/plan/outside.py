@@ -18,15 +18,16 @@ from ..addressing import FAMILIES
 from ..model import Fabric, Node, Upstream
 from ..numbers import BGP_TIMERS, NAME_PREFIX, TWIN_FOREIGN, TWIN_WORLD
 from ..tunnel_model import Provider
-from . import tunnel_sites
+from . import extensions, tunnel_sites
 
 _NAME = "outside"
 _BRIDGE = "uplinks"
 
 
 def names(fabric: Fabric) -> list[str]:
-    """Its name, and those of what stands at the far ends of tunnels."""
-    return [*([_NAME] if _legs(fabric) else []), *tunnel_sites.names(fabric)]
+    """Its name, those of what stands at the far ends of tunnels, and of devices of extended subnets."""
+    devices = [d.name for dummy, d in extensions.twin_devices(fabric)]
+    return [*([_NAME] if _legs(fabric) else []), *tunnel_sites.names(fabric), *devices]
 
 
 def groups(fabric: Fabric) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from .. import addressing
 from ..addressing import DEFAULT_ROUTE, LENGTH, PrefixRule
 from ..model import Fabric, Node, Upstream
 from ..tunnel_model import is_address
-from . import gateway
+from . import extension_policy, gateway
 
 
 def own(node: Node, family: str) -> list[str]:
@@ -37,6 +37,7 @@ def owned(fabric: Fabric, node: Node, family: str) -> list[PrefixRule]:
         rules.append(PrefixRule(DEFAULT_ROUTE[family]))
     if "proxmox" in node.functions:
         rules += _guests(fabric, family)
+    rules += extension_policy.owned(fabric, node, family)
     return _unique(rules + outside(fabric, node, family))
 
 
@@ -50,6 +51,7 @@ def accepted(fabric: Fabric, family: str) -> list[PrefixRule]:
     for node in fabric.nodes.values():
         rules += [PrefixRule(p) for p in own(node, family) if not (pool and addressing.contains(pool, p))]
     rules += _guests(fabric, family)
+    rules += extension_policy.routed(fabric, family)
     if any(node.default_originate for node in fabric.nodes.values()):
         rules.append(PrefixRule(DEFAULT_ROUTE[family]))
     rules += [rule for node in fabric.nodes.values() for rule in outside(fabric, node, family)]

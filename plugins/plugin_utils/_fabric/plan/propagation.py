@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from ..addressing import DEFAULT_ROUTE, family_of
 from ..model import Fabric, Node
-from . import gateway, policy
+from . import extension_policy, gateway, policy
 from .sessions import Session
 
 
@@ -175,6 +175,8 @@ def simulate(fabric: Fabric, sessions: dict[str, list[Session]]) -> Reach:
             for prefix in node.announced:
                 if family_of(prefix) == family:
                     announced.setdefault(prefix, {})[node.name] = ()
+        for prefix, name in extension_policy.declared(fabric, family).items():
+            announced.setdefault(prefix, {})[name] = ()
         reach.segments[family] = {prefix: run.outside(own) for prefix, own in announced.items()}
         reach.defaults[family] = run.default_route(given.pop(DEFAULT_ROUTE[family], {}))
         reach.outside[family] = {prefix: run.outside(own) for prefix, own in given.items()}

@@ -17,6 +17,7 @@ from ..numbers import GUEST_BRIDGE
 
 IMAGE = "localhost/fabric-twin"
 PVESIM_FLAVOUR = "proxmox"
+EDGE_FLAVOUR = "edge"
 PVESIM_DIRECTORY = "/run/pvesim"
 CEPH_FLAVOUR = "ceph"
 
@@ -83,6 +84,8 @@ def twin_image(fabric: Fabric, node: Node) -> dict[str, str]:
     flavour = {"flavour": PVESIM_FLAVOUR} if needs_pvesim(fabric, node) else {}
     if needs_ceph(fabric, node):
         flavour = {"flavour": CEPH_FLAVOUR}
+    if not flavour and "edge" in node.functions:
+        flavour = {"flavour": EDGE_FLAVOUR}
     return {"release": node.release, **flavour}
 
 
@@ -93,6 +96,8 @@ def twin_container(fabric: Fabric, node: Node) -> dict[str, str]:
         return {"name": node.name, "image": image, "shared": PVESIM_DIRECTORY}
     if needs_ceph(fabric, node):
         return {"name": node.name, "image": f"{IMAGE}:{node.release}-{CEPH_FLAVOUR}"}
+    if "edge" in node.functions:
+        return {"name": node.name, "image": f"{IMAGE}:{node.release}-{EDGE_FLAVOUR}"}
     return {"name": node.name, "release": node.release}
 
 

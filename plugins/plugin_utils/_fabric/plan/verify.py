@@ -12,7 +12,7 @@ from .. import addressing
 from ..addressing import DEFAULT_ROUTE
 from ..model import Fabric, Node
 from ..numbers import GUEST_METRICS, NFT_TABLES, ROUTE_PROTOCOLS
-from . import ceph, overlay, policy, reflectors, tunnels
+from . import ceph, extension_policy, overlay, policy, reflectors, tunnels
 from .guests import guest_table
 from .propagation import Heard, Reach
 from .sessions import Session
@@ -30,6 +30,7 @@ def verify(
         "accepted": {family: _accepted(fabric, node, family) for family in addressing.FAMILIES},
         **_overlay(fabric, node),
         **_guests(fabric, node, sessions),
+        **({"learned_prefixes": prefixes} if (prefixes := extension_policy.learned(fabric, node)) else {}),
         **tunnels.verify(wireguard),
         **_ceph(fabric, node),
     }
@@ -76,7 +77,7 @@ def _sessions(fabric: Fabric, node: Node, sessions: list[Session], twin: bool) -
         if u.in_twin or not twin:
             families = policy.upstream_families(u, fabric)
             found.append({"neighbor": u.neighbor or u.interface, "peer": u.name, "afis": _afis(families), "bfd": u.bfd})
-    return found + reflectors.verify_sessions(fabric, node)
+    return found + reflectors.verify_sessions(fabric, node) + extension_policy.verify_sessions(fabric, node)
 
 
 def _loopbacks(fabric: Fabric, node: Node, reach: Reach) -> list[dict[str, Any]]:
@@ -128,6 +129,7 @@ def _advertised(fabric: Fabric, node: Node, sessions: list[Session], reach: Reac
                     sent.append(DEFAULT_ROUTE[family])
                 entry[family] = sorted(sent)
             found.append(entry)
+    found += extension_policy.verify_advertised(fabric, node)
     for u in policy.node_upstreams(fabric, node):
         if (u.in_twin or not twin) and not any(rule.ge or rule.le for rule in u.announce):
             announced = {
@@ -157,4 +159,5 @@ def _accepted(fabric: Fabric, node: Node, family: str) -> list[str]:
     prefixes = [prefix for rule in policy.accepted(fabric, family) for prefix in rule.covers()]
     for upstream in policy.node_upstreams(fabric, node):
         prefixes += [rule.prefix for rule in upstream.announce if rule.family == family]
+    prefixes += extension_policy.bgp(fabric, node, family, tunnelled=True)
     return list(dict.fromkeys(prefixes))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from . import config as configuration
 from .journal import ERROR, NOTICE, Journal
@@ -28,6 +29,9 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     journal = Journal()
     try:
+        data = configuration.load_data(options.config)
+        if "ports" in data:
+            return _edge(options, data, journal)
         config = configuration.load(options.config)
     except configuration.ConfigError as exc:
         journal.say(ERROR, str(exc))
@@ -38,8 +42,29 @@ def main(arguments: Sequence[str]) -> int:
     if options.command == "firewall":
         return _firewall(config, journal)
     if options.command == "status":
-        return _status(config, options.json)
+        return _status(config.run, options.json)
     return _run(config, journal)
+
+
+def _edge(options: argparse.Namespace, data: dict[str, Any], journal: Journal) -> int:
+    """An edge router of extended subnets: devices instead of guests."""
+    from . import edge  # noqa: PLC0415
+
+    try:
+        config = edge.read_config(data)
+    except configuration.ConfigError as exc:
+        raise configuration.ConfigError(f"{options.config}: {exc}") from exc
+    if options.command == "check":
+        print(f"{options.config}: node {config.node}, ports {', '.join(port.interface for port in config.ports)}")
+        return 0
+    if options.command == "firewall":
+        return 0
+    if options.command == "status":
+        return _status(config.run, options.json)
+    from .kernel import Kernel  # noqa: PLC0415
+
+    edge.EdgeAgent(config, journal, Kernel()).run()
+    return 0
 
 
 def _firewall(config: configuration.Config, journal: Journal) -> int:
@@ -58,15 +83,15 @@ def _firewall(config: configuration.Config, journal: Journal) -> int:
     return 0
 
 
-def _status(config: configuration.Config, as_json: bool) -> int:
+def _status(place: str, as_json: bool) -> int:
     import json  # noqa: PLC0415
 
     from . import status  # noqa: PLC0415
 
     try:
-        data = status.read(config.run)
+        data = status.read(place)
     except (OSError, ValueError) as exc:
-        sys.stderr.write(f"{config.run}/status.json: {exc}\n")
+        sys.stderr.write(f"{place}/status.json: {exc}\n")
         return 1
     print(json.dumps(data, indent=2) if as_json else status.text(data))
     return 0

@@ -93,7 +93,7 @@ class Config:
         return self.table != MAIN_TABLE
 
 
-class _Reader:
+class Reader:
     """Takes typed values out of a mapping and says the path of what is wrong."""
 
     def __init__(self, data: Any, path: str = "") -> None:
@@ -153,10 +153,10 @@ class _Reader:
 def _forward(data: Any) -> Forward | None:
     if data is None:
         return None
-    reader = _Reader(data, "forward")
+    reader = Reader(data, "forward")
     peers: dict[str, Peer] = {}
-    for name, entry in _Reader(reader.raw("peers"), "forward.peers").data.items():
-        peer = _Reader(entry, f"forward.peers.{name}")
+    for name, entry in Reader(reader.raw("peers"), "forward.peers").data.items():
+        peer = Reader(entry, f"forward.peers.{name}")
         peers[name] = Peer(
             address=peer.converted("address", parse),
             mac=peer.converted("mac", parse_mac),
@@ -174,7 +174,7 @@ def _forward(data: Any) -> Forward | None:
     )
 
 
-def _prefixes(reader: _Reader) -> tuple[Network, ...]:
+def _prefixes(reader: Reader) -> tuple[Network, ...]:
     prefixes = []
     for number, text in enumerate(reader.texts("prefixes")):
         try:
@@ -186,9 +186,9 @@ def _prefixes(reader: _Reader) -> tuple[Network, ...]:
 
 def read(data: Any) -> Config:
     """Config from parsed JSON; ConfigError with the path of the first thing that is wrong."""
-    reader = _Reader(data)
-    metrics = _Reader(reader.raw("metrics", {}), "metrics")
-    timing = _Reader(reader.raw("timing", {}), "timing")
+    reader = Reader(data)
+    metrics = Reader(reader.raw("metrics", {}), "metrics")
+    timing = Reader(reader.raw("timing", {}), "timing")
     sources = reader.texts("sources", ["fabric"])
     for source in sources:
         if source not in SOURCES:
@@ -217,13 +217,21 @@ def read(data: Any) -> Config:
     )
 
 
-def load(path: str) -> Config:
+def load_data(path: str) -> dict[str, Any]:
+    """The file as it is, in which at most the form was checked."""
     try:
         data = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
     except OSError as exc:
         raise ConfigError(f"{path}: {exc.strerror}") from exc
     except ValueError as exc:
         raise ConfigError(f"{path} is not JSON: {exc}") from exc
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: the configuration must be a mapping, not {data!r}")
+    return data
+
+
+def load(path: str) -> Config:
+    data = load_data(path)
     try:
         return read(data)
     except ConfigError as exc:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from . import netlink
-from .addresses import GATEWAY4, GATEWAY6, IPV4, IPV6
+from .addresses import GATEWAY4, GATEWAY6, IPV4, IPV6, Network
 from .config import Config, Forward
 from .wanted import Difference, Neighbour, Route
 
@@ -114,6 +114,19 @@ class Kernel:
                 if owner == protocol:
                     found.append(route)
         return found
+
+    def lookup(self, address: Network) -> Route | None:
+        """The route that a packet to the address takes; None where there is none, or where it leads nowhere."""
+        self._sequence += 1
+        request = netlink.get_route(address)
+        self._socket.send(request[:8] + self._sequence.to_bytes(4, "little") + request[12:])
+        while True:
+            for kind, dummy, sequence, body in netlink.messages(self._socket.recv(1 << 16)):
+                if sequence != self._sequence:
+                    continue
+                if kind == netlink.RTM_NEWROUTE and netlink.is_unicast(body):
+                    return netlink.read_route(body)[0]
+                return None
 
     def neighbours(self, interface: int, protocol: int) -> list[Neighbour]:
         found = []

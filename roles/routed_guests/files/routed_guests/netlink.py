@@ -56,6 +56,7 @@ _ONLINK = 4
 _SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_NOWHERE = 0, 253, 255
 _UNICAST = 1
 _TO_TABLE = 1
+_FIB_MATCH = 0x2000
 
 
 class Link(NamedTuple):
@@ -188,6 +189,16 @@ def isolate(index: int) -> bytes:
 def get_routes(version: int, protocol: int) -> bytes:
     """Of one protocol, in all tables; needs strict checking, or the kernel sends everything."""
     return message(RTM_GETROUTE, F_REQUEST | F_DUMP, _RTMSG.pack(FAMILY[version], 0, 0, 0, 0, protocol, 0, 0, 0))
+
+
+def get_route(address: Network) -> bytes:
+    """The entry of the forwarding table that a packet to the address meets."""
+    body = _RTMSG.pack(FAMILY[address.version], address.length, 0, 0, 0, 0, 0, 0, _FIB_MATCH)
+    return message(RTM_GETROUTE, F_REQUEST, body + attribute(_RTA_DST, address.packed))
+
+
+def is_unicast(body: bytes) -> bool:
+    return bool(_RTMSG.unpack_from(body)[7] == _UNICAST)
 
 
 def read_route(body: bytes) -> tuple[Route, int]:

@@ -44,5 +44,7 @@ def text(status: Mapping[str, Any]) -> str:
             f"  {guest['name'] or '-'}  VMID {guest['vmid']} {guest['nic']}  {guest['port'] or '-'}  {guest['state']}"
             f" since {guest['since']}  {' '.join(guest['addresses'])}"
         )
+    for device in status.get("devices", []):
+        lines.append(f"  {device['address']}  {device['port']}  {device['state']}  {device['mac']}")
     lines += [f"  refused: {refusal['why']}" for refusal in status["refused"]]
     return "\n".join(lines)
