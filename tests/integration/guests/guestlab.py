@@ -101,9 +101,16 @@ class Guests(Fabric):
         self.ask(self.pves[0], f"pvesim settings {words}")
 
     def vmlist(self, node: str | None = None) -> dict[int, dict[str, Any]]:
+        """As *node* sees it; else as the first node that can read it, while pvesim may have been killed on others."""
         # In one read: each is answered with what holds at that moment, as by pmxcfs.
-        found = self.json(node or self.pves[0], "dd if=/etc/pve/.vmlist bs=1M count=1 status=none").get("ids", {})
-        return {int(vmid): entry for vmid, entry in found.items()}
+        read = "dd if=/etc/pve/.vmlist bs=1M count=1 status=none"
+        asked = [node] if node else self.pves
+        done = self.wait(
+            f".vmlist on {' or '.join(asked)}",
+            lambda: next((d for n in asked if (d := self.shell(n, read)).returncode == 0), None),
+            20,
+        )
+        return {int(vmid): entry for vmid, entry in json.loads(done.stdout).get("ids", {}).items()}
 
     def owner(self, vmid: int) -> str:
         return str(self.vmlist()[vmid]["node"])

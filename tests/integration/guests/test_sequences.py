@@ -92,16 +92,8 @@ class Chance:
         self.said.append(text)
 
     def _owner(self, vmid: int) -> tuple[str, str]:
-        entry = self.guests.vmlist(self._alive())[vmid]
+        entry = self.guests.vmlist()[vmid]
         return str(entry["node"]), "pct" if entry["type"] == "lxc" else "qm"
-
-    def _alive(self) -> str:
-        """A node whose file system is mounted."""
-        for node in self.guests.pves:
-            if self.guests.shell(node, "test -r /etc/pve/.vmlist").returncode == 0:
-                return node
-        self.guests.settle(1)
-        return self.guests.pves[0]
 
     def _background(self, node: str, command: str) -> None:
         """As somebody does who does not wait: the next step comes in between."""

@@ -237,14 +237,16 @@ def test_vmlist_says_what_is_there(changes):
 def test_the_log_is_locked_against_others(tmp_path):
     """While one holds it, another's change waits."""
     log = Log(tmp_path / "log", "pve1")
+    taken, take = os.pipe()
     child = os.fork()
     if child == 0:
         other = Log(tmp_path / "log", "pve2")
         with other.locked():
-            time.sleep(0.2)
+            os.write(take, b"!")
+            time.sleep(0.2)  # for whom does not wait
             other.append({"op": "mkdir", "path": "first", "time": 0, "node": "pve2"})
         os._exit(0)
-    time.sleep(0.1)
+    os.read(taken, 1)
     with log.locked():
         log.fetch()
         log.append({"op": "mkdir", "path": "second", "time": 0, "node": "pve1"})
