@@ -4,7 +4,8 @@
 
 """The calls that make a cluster by Proxmox' `pveceph` or by `cephadm`, in order, each with how it is known to be done.
 
-Checked against the manual pages pveceph(1) of Proxmox VE 9 and cephadm(8) of Ceph 19; none of the two runs in the twin.
+After pveceph(1) of Proxmox VE 9 and cephadm(8) of Ceph 19. Neither runs in the twin, and not every option was
+compared with these pages yet.
 """
 
 from __future__ import annotations
