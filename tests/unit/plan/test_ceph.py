@@ -17,7 +17,7 @@ EXAMPLE = yaml.safe_load(
     (Path(__file__).resolve().parents[3] / "examples" / "ceph-l3" / "fabric.yml").read_text(encoding="utf-8")
 )
 
-# Per command the options that are known of pveceph(1), Proxmox VE 9, and cephadm(8), Ceph 19; not every page was compared.
+# Per command the options known of pveceph(1), Proxmox VE 9, and cephadm(8), Ceph 19; not every page was compared.
 DOCUMENTED = {
     ("pveceph", "install"): {"--allow-experimental", "--repository", "--version"},
     ("pveceph", "init"): {"--cluster-network", "--disable_cephx", "--min_size", "--network", "--pg_bits", "--size"},
