@@ -44,7 +44,7 @@ GUEST_TIMING = {
     "fresh_s": 10,
     "leaving_min_s": 1,
     "leaving_max_s": 30,
-    "poll_s": 0.5,
+    "poll_s": 0.1,
     "fast_poll_s": 0.025,
     "resync_s": 30,
 }

@@ -39,7 +39,7 @@ class Timing:
     fresh_s: float = 10.0
     leaving_min_s: float = 1.0
     leaving_max_s: float = 30.0
-    poll_s: float = 0.5
+    poll_s: float = 0.1
     fast_poll_s: float = 0.025
     resync_s: float = 30.0
 

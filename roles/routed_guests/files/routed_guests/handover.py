@@ -21,6 +21,7 @@ from .qmp import Answer, Query
 
 SLOW_S, QUICK_S = 0.1, 0.02
 QUICK_BELOW_S, CAPTURE_BELOW_S = 1.0, 3.0
+BACKUP_S = 0.5
 HELD_AT_MOST_S = 3.0  # without any answer of QEMU
 
 
@@ -32,6 +33,12 @@ class _Watch:
     captures: dict[Key, Capture] = field(default_factory=dict)
     marks: dict[Key, int] = field(default_factory=dict)
     silent_since: float | None = None
+
+    def release(self) -> None:
+        """It is far from leaving yet: what its packets cost is saved."""
+        for capture in self.captures.values():
+            capture.close()
+        self.captures = {}
 
 
 class Handover:
@@ -54,6 +61,8 @@ class Handover:
         for vmid in agent.inventory.migrating | agent.inventory.backing_up:
             if vmid not in self._watches and self._wanted(vmid):
                 self._watches[vmid] = _Watch(vmid)
+                if vmid in agent.inventory.migrating:
+                    self._capture(self._watches[vmid])  # at once: a small guest is copied in a tenth of a second
         for watch in list(self._watches.values()):
             if not self._wanted(watch.vmid):
                 self._end(watch)
@@ -71,9 +80,7 @@ class Handover:
         return vmid in agent.inventory.backing_up and Name.HELD in names
 
     def _end(self, watch: _Watch) -> None:
-        for capture in watch.captures.values():
-            capture.close()
-        watch.captures = {}
+        watch.release()
         if watch.query:
             watch.query.expire()
         self._watches.pop(watch.vmid, None)
@@ -101,9 +108,10 @@ class Handover:
                     watch.captures[key].forget(count)
         if answer.rest_s is not None and answer.rest_s < QUICK_BELOW_S:
             watch.next_at = asked_at + QUICK_S
-        underway = answer.migration not in ("", "none", "setup", "failed", "cancelled", "cancelling")
-        if underway and (answer.rest_s is None or answer.rest_s < CAPTURE_BELOW_S):
+        if answer.rest_s is None or answer.rest_s < CAPTURE_BELOW_S:
             self._capture(watch)
+        else:
+            watch.release()
 
     def _capture(self, watch: _Watch) -> None:
         agent = self._agent
@@ -119,7 +127,7 @@ class Handover:
 
     def _backup(self, watch: _Watch, asked_at: float, answer: Answer | None) -> None:
         agent = self._agent
-        watch.next_at = asked_at + agent.config.timing.poll_s
+        watch.next_at = asked_at + BACKUP_S
         if answer is None:
             watch.silent_since = watch.silent_since or asked_at
             if asked_at - watch.silent_since < HELD_AT_MOST_S:

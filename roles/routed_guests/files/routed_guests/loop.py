@@ -24,6 +24,7 @@ from .report import report
 from .taken import Taken
 
 _STATUS_S, _STATUS_LARGE_S, _LARGE = 0.1, 1.0, 100
+_SCRUB_S = 1.0
 
 
 class Loop:
@@ -95,9 +96,9 @@ class Loop:
         self.onward.tick(now)
         self.taken.tick(now)
         if now >= self._scrub_at:
-            self._scrub_at = now + self.timing.poll_s
+            self._scrub_at = now + _SCRUB_S
             agent.on_guests_file()
-            agent.on_scrub(min(1.0, self.timing.poll_s / max(self.timing.resync_s, self.timing.poll_s)))
+            agent.on_scrub(min(1.0, _SCRUB_S / max(self.timing.resync_s, _SCRUB_S)))
         if now >= agent.resync_at:
             agent.on_resync()
         if self._outdated() and now >= self._status_at:
