@@ -28,7 +28,7 @@ class Qmp:
         self.buffer = b""
         try:
             self.socket.connect(str(path or RUN / f"{vmid}.qmp"))
-            # The greeting waits while the socket serves another client; an event that was meant for that one may be first.
+            # The greeting waits while the socket serves another client; an event meant for that one may be first.
             while "QMP" not in self._line():
                 pass
             self.do("qmp_capabilities")
