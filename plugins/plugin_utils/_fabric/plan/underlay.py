@@ -31,7 +31,7 @@ def underlay(fabric: Fabric, node: Node, twin: bool) -> dict[str, Any]:
     return {
         "mtu": fabric.underlay.mtu,
         "interfaces": interfaces,
-        "sysctl": {**_sysctl([i["name"] for i in interfaces], twin, forwards=_forwards(node)), **node.sysctl},
+        "sysctl": {**_sysctl([i["name"] for i in interfaces], twin, forwards=_forwards(fabric, node)), **node.sysctl},
         "names": {"protocols": dict(ROUTE_PROTOCOLS), "tables": dict(ROUTE_TABLES)},
     }
 
@@ -76,9 +76,9 @@ def _upstream_interfaces(fabric: Fabric, node: Node) -> list[dict[str, Any]]:
     ]
 
 
-def _forwards(node: Node) -> bool:
-    """Whether packets of others may pass through: nothing on a node that is there for Ceph alone needs that."""
-    return node.functions != ("ceph",)
+def _forwards(fabric: Fabric, node: Node) -> bool:
+    """Whether packets of others may pass through: nothing on a node of the cluster alone needs that."""
+    return fabric.ceph is None or node.functions != ("ceph",)
 
 
 def _sysctl(interfaces: list[str], twin: bool, forwards: bool) -> dict[str, str]:
