@@ -158,7 +158,7 @@ class Guests(Fabric):
         return bool({f"tap{vmid}i0", f"veth{vmid}i0"} & self.ports(node))
 
     def home(self) -> None:
-        """Every guest of the file runs where the file has it."""
+        """Every guest of the file runs where the file has it, and answers: one that boots is announced before."""
         found = self.vmlist()
         for guest in self.guests.values():
             vmid, node = guest["vmid"], guest["node"]
@@ -170,6 +170,9 @@ class Guests(Fabric):
                 self.qm(vmid, "start")
         for guest in self.guests.values():
             self.announced(guest["vmid"], guest["node"])
+            self.wait(
+                f"{guest['vmid']} answers", lambda g=guest: all(self.answers(address) for address in g["addresses"]), 60
+            )
 
     def events(self, vmid: int, since: float) -> list[dict[str, Any]]:
         lines = (self.shared / "events.jsonl").read_text(encoding="utf-8").splitlines()
