@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -73,8 +74,12 @@ def reboot(guests: Guests, vmid: int) -> str | None:
 
 
 def reboot_inside(guests: Guests, vmid: int) -> str | None:
-    """QEMU stays: nothing happens for the fabric."""
+    """QEMU stays: nothing happens for the fabric. A container ends, and is started again."""
+    begun = time.time()
     guests.inside(vmid, "reboot")
+    if guests.tool(vmid) == "pct":
+        started = lambda: any(entry["event"] == "ct-started" for entry in guests.events(vmid, begun))  # noqa: E731
+        guests.wait(f"{vmid} started again", started, 30)
     return guests.owner(vmid)
 
 
