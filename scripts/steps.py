@@ -51,7 +51,8 @@ KERNEL_VXLAN = ("bond", "single_form", "tenants")  # in the small QEMU machine
 # No root. Two of them at a time.
 CHECK = (
     Step("sanity", ("scripts/sanity.sh",)),
-    Step("unit", (*PYTEST, "tests/unit")),
+    Step("unit", (*PYTEST, "tests/unit", "--ignore", "tests/unit/frr")),
+    Step("unit-frr", (*PYTEST, "tests/unit/frr")),
     Step("ansible-lint", ("ansible-lint", "--offline", "-q")),
     Step("mypy", ("scripts/mypy.sh",)),
     Step("docs", ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", ".")),
