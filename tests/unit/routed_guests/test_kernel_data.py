@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import json
+import selectors
 import struct
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -248,6 +250,24 @@ def test_what_frr_has_not_taken_up() -> None:
     four, six = (wanted.Route(100, network, 11, 4) for network in (V4, V6))
     assert taken.missing([four, six], seen) == {six}
     assert taken.missing([four._replace(metric=10)], seen) == {four._replace(metric=10)}
+
+
+def test_a_route_that_frr_never_takes_is_not_made_anew_for_ever() -> None:
+    """Seen missing twice, made anew three times, and then left to the comparison that comes by itself."""
+    route, renewed = wanted.Route(100, V4, 11, 4), []
+    agent = SimpleNamespace(frr_at=0.0, announced_before=lambda _instant: {route}, renew=renewed.append)
+    watch = taken.Taken(agent, selectors.DefaultSelector())
+    hurried = []
+    for dummy in range(20):
+        agent.frr_at = float("inf")
+        watch._compare([{}, {}])
+        hurried.append(agent.frr_at < float("inf"))
+        if not hurried[-1]:
+            break
+    assert renewed == [{route}] * 3
+    assert hurried == [True] * 6 + [False]
+    watch._compare([{"2.57.57.30/32": [{"protocol": "kernel", "metric": 11}]}, {}])
+    assert len(renewed) == 3
 
 
 def test_destination_of_a_captured_frame() -> None:

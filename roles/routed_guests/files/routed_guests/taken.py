@@ -25,6 +25,7 @@ from .wanted import Route
 _AGAIN_S = 0.5  # what is missing has to be missing twice: the question may have overtaken the route
 _UNREST_S = 5.0
 _OLD_ENOUGH_S = 2.0
+_RENEWALS = 3  # of a route that FRR does not take in spite of it: the next is not before the routine comparison
 
 Seen = set[tuple[str, int]]  # (prefix, metric)
 
@@ -61,6 +62,7 @@ class Taken:
         self._agent = agent
         self._vtysh = Vtysh(selector)
         self._suspects: set[Route] = set()
+        self._renewed: dict[Route, int] = {}
 
     def due(self) -> float:
         return self._vtysh.overdue_at if self._vtysh.busy else self._agent.frr_at
@@ -80,9 +82,12 @@ class Taken:
         if len(found) != 2:
             return
         lacking = missing(self._agent.announced_before(now - _OLD_ENOUGH_S), known(found))
+        self._renewed = {route: count for route, count in self._renewed.items() if route in lacking}
         twice = lacking & self._suspects
         self._suspects = lacking - twice
-        if lacking:
+        if any(self._renewed.get(route, 0) < _RENEWALS for route in lacking):
             self._agent.frr_at = now + _AGAIN_S
         if twice:
+            for route in twice:
+                self._renewed[route] = self._renewed.get(route, 0) + 1
             self._agent.renew(twice)
