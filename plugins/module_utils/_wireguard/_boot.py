@@ -46,9 +46,14 @@ def render_stanza(name: str, interface: Interface) -> str:
     """
     For ifupdown2. `ifreload` runs the commands again, so they look first. It also takes the link down and up, with
     which IPv6 addresses and all routes are gone: so both are named here; without `mtu` it would set its own default.
+    Its own `address` does not see every time that the kernel took an IPv6 address away (on a busy node the word of it
+    comes after it has looked), so they are put back once more at the end.
     """
     addresses = "".join(f"    address {address}\n" for address in interface.addresses)
     routes = f"{DIRECTORY}/{name}.routes"
+    again = "".join(
+        f"    post-up ip address replace {address} dev {name}\n" for address in interface.addresses if ":" in address
+    )
     return f"""# Written by the Ansible collection routed.fabric (module wireguard_interface).
 # Do not edit: the next run puts this file back.
 
@@ -57,7 +62,7 @@ iface {name}
     address-purge no
     mtu {interface.mtu}
 {addresses}    pre-up wg show {name} public-key >/dev/null 2>&1 || wg-quick up {name}
-    post-up [ ! -e {routes} ] || ip -force -batch {routes} || true
+{again}    post-up [ ! -e {routes} ] || ip -force -batch {routes} || true
     post-down wg-quick down {name} || true
 """
 

@@ -142,7 +142,8 @@ class Lab:
         with contextlib.suppress(LabError):
             until("the former state", lambda: self.kernel() == before, 5)
         now = self.kernel()
-        assert ([line for line in before if line not in now], [line for line in now if line not in before]) == ([], [])
+        gone, new = [line for line in before if line not in now], [line for line in now if line not in before]
+        assert now == before, f"gone: {gone}; new: {new}"
 
     def daemon(self) -> int:
         """What wg0 stands or falls with: its process, or the kernel's interface."""
