@@ -135,7 +135,7 @@ ACCEPT = {
             VMS,
             *(
                 full(f"guests-{what}", f"{TESTS}/guests/test_{what}.py")
-                for what in ("bridge", "attacker", "scale", "events", "migration", "sequences")
+                for what in ("faults", "bridge", "attacker", "scale", "events", "migration", "sequences")
             ),
         ),
     ),

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -29,6 +31,12 @@ class Play:
     def changed(self) -> dict[str, int]:
         """Changed tasks of each host that has any."""
         return {host: counts["changed"] for host, counts in self.hosts.items() if counts["changed"]}
+
+
+def faults(example: str) -> list[dict[str, str]]:
+    """Those of an example's checks, by faults/EXAMPLE.yml, whose head says what an entry holds."""
+    file = Path(__file__).parent / "faults" / f"{example}.yml"
+    return list(yaml.safe_load(file.read_text(encoding="utf-8")))
 
 
 def recap(output: str) -> dict[str, dict[str, int]]:
@@ -139,6 +147,19 @@ class Fabric:
         report = re.search(rf'"msg": "{node}: \d+ of \d+ checks failed(.*?)"\n', done.output)
         assert report, done.output[-3000:]
         return set(re.findall(r"\\n  ([a-z_]+) ", report[1]))
+
+    def turns_red(self, fault: dict[str, str], settled: Callable[[], None] = lambda: None) -> None:
+        """A fault, by `faults`, turns exactly its check red on its node; undone and settled, all is green again."""
+        node, place = fault["node"], fault.get("elsewhere", fault["node"])
+        self.ask(place, fault["inject"])
+        try:
+            if "seen" in fault:
+                self.wait(f"the effect of {fault['check']}", lambda: self.shell(node, fault["seen"]).returncode == 0)
+            assert self.red(node, wait_s=0) == {fault["check"]}
+        finally:
+            self.ask(place, fault["undo"])
+        settled()
+        assert self.red(node, wait_s=60) == set()
 
     def verify(self) -> Play:
         """The checks on live state, which have to pass."""

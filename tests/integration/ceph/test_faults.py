@@ -5,15 +5,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-import yaml
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify.checks import CEPH_CHECKS
 from cephlab import Ceph
+from standing import faults
 
-FILE = Path(__file__).resolve().parents[1] / "faults" / "ceph-l3.yml"
-FAULTS = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+FAULTS = faults("ceph-l3")
 
 
 def test_every_check_has_a_fault() -> None:
@@ -23,15 +20,7 @@ def test_every_check_has_a_fault() -> None:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault["check"])
 def test_fault_turns_exactly_its_check_red(ceph: Ceph, fault: dict[str, str]) -> None:
-    node = fault["node"]
-    ceph.ask(node, fault["inject"])
-    try:
-        ceph.wait(f"the effect of {fault['check']}", lambda: ceph.shell(node, fault["seen"]).returncode == 0)
-        assert ceph.red(node, wait_s=0) == {fault["check"]}
-    finally:
-        ceph.ask(node, fault["undo"])
-    ceph.whole()
-    assert ceph.red(node, wait_s=60) == set()
+    ceph.turns_red(fault, ceph.whole)
 
 
 def test_no_manager(ceph: Ceph) -> None:

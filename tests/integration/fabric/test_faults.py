@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-import yaml
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify.checks import (
     CEPH_CHECKS,
     CHECKS,
@@ -16,10 +13,9 @@ from ansible_collections.routed.fabric.plugins.plugin_utils._verify.checks impor
     OVERLAY_CHECKS,
     TUNNEL_CHECKS,
 )
-from standing import Fabric
+from standing import Fabric, faults
 
-FOLDER = Path(__file__).resolve().parents[1] / "faults"
-FAULTS = yaml.safe_load((FOLDER / "spine-leaf.yml").read_text(encoding="utf-8"))
+FAULTS = faults("spine-leaf")
 
 
 def test_every_check_has_a_fault() -> None:
@@ -31,12 +27,4 @@ def test_every_check_has_a_fault() -> None:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault["check"])
 def test_fault_turns_exactly_its_check_red(fabric: Fabric, fault: dict[str, str]) -> None:
-    node = fault["node"]
-    fabric.ask(node, fault["inject"])
-    try:
-        if "seen" in fault:
-            fabric.wait(f"the effect of {fault['check']}", lambda: fabric.shell(node, fault["seen"]).returncode == 0)
-        assert fabric.red(node, wait_s=0) == {fault["check"]}
-    finally:
-        fabric.ask(node, fault["undo"])
-    assert fabric.red(node, wait_s=60) == set()
+    fabric.turns_red(fault)

@@ -5,25 +5,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-import yaml
-from standing import Fabric
+from standing import Fabric, faults
 
-FILE = Path(__file__).resolve().parents[1] / "faults" / "two-datacenters.yml"
-FAULTS = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+FAULTS = faults("two-datacenters")
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault["check"])
 def test_fault_turns_exactly_its_check_red(fabric: Fabric, fault: dict[str, str]) -> None:
-    node = fault["node"]
-    fabric.ask(node, fault["inject"])
-    try:
-        assert fabric.red(node, wait_s=0) == {fault["check"]}
-    finally:
-        fabric.ask(node, fault["undo"])
-    assert fabric.red(node, wait_s=60) == set()
+    fabric.turns_red(fault)
 
 
 def test_rules_that_were_flushed_are_loaded_again(fabric: Fabric) -> None:

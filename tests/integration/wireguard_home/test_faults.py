@@ -5,16 +5,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-import yaml
 from ansible_collections.routed.fabric.plugins.plugin_utils._verify.checks import TUNNEL_CHECKS
 from home import Home
-from standing import Fabric
+from standing import Fabric, faults
 
-FILE = Path(__file__).resolve().parents[1] / "faults" / "wireguard-home.yml"
-FAULTS = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+FAULTS = faults("wireguard-home")
 
 
 def test_every_check_has_a_fault() -> None:
@@ -23,11 +19,5 @@ def test_every_check_has_a_fault() -> None:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault["check"])
 def test_fault_turns_exactly_its_check_red(fabric: Fabric, home: Home, fault: dict[str, str]) -> None:
-    node = fault["node"]
     home.until_it_answers()
-    fabric.ask(node, fault["inject"])
-    try:
-        assert fabric.red(node, wait_s=0) == {fault["check"]}
-    finally:
-        fabric.ask(node, fault["undo"])
-    assert fabric.red(node, wait_s=60) == set()
+    fabric.turns_red(fault)

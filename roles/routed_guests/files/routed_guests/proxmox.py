@@ -209,6 +209,7 @@ class Proxmox:
             entries = parsing.guests_file(read(path))
         except (OSError, parsing.ParseError) as exc:
             self.why_guests_unknown = f"{path}: {exc.strerror if isinstance(exc, OSError) else exc}"
+            self._guests_stamp = None  # to be read again although nobody writes it: /etc/pve may have been away
             return False
         self.why_guests_unknown = ""
         self._guests_stamp = written
