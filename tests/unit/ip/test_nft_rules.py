@@ -15,7 +15,9 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.routed.fabric.plugins.module_utils import _nft_rules
 from ansible_collections.routed.fabric.plugins.module_utils._nft_rules import NftError, NftRules, Wanted
 from ansible_collections.routed.fabric.plugins.modules import nft_rules
+from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.planner import plan
 
+ROOT = Path(__file__).resolve().parents[3]
 RULES = """\
 # A comment with a brace {
 table ip mine
@@ -360,6 +362,24 @@ def test_bad_input(node: Node, change: dict[str, Any], message: str) -> None:
     found = said(node, **change)
     assert found == message if not message.endswith(" ") else found.startswith(message)
     assert node.calls == []
+
+
+@pytest.mark.parametrize(
+    ("example", "part", "tables"),
+    [
+        ("two-datacenters", "gateway", ["ip fabric_gateway"]),
+        ("wireguard-home", "wireguard", ["inet fabric_tunnels"]),
+        ("l2-over-l3", "extension", ["ip6 fabric_extension", "arp fabric_extension"]),
+    ],
+)
+def test_what_the_plan_gives_is_taken(example: str, part: str, tables: list[str]) -> None:
+    """With the tables that the roles name."""
+    file = ROOT / "examples" / example / "fabric.yml"
+    nodes = plan(yaml.safe_load(file.read_text(encoding="utf-8"))).nodes.values()
+    found = [rules for node in nodes if (rules := node.get(part, {}).get("ruleset"))]
+    assert found
+    for rules in found:
+        assert _nft_rules.problems_of(rules, tables) == []
 
 
 def test_commands_after_the_table() -> None:
