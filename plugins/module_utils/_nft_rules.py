@@ -114,7 +114,7 @@ def problems_of(rules: str, tables: Sequence[str]) -> list[str]:
         words = command.split()
         verb = words.pop(0) if words[0] in _VERBS else "add"
         table = " ".join(words[1:3])
-        if words[:1] == [] or words[0] not in _OBJECTS or table not in there:
+        if not words or words[0] not in _OBJECTS or table not in there:
             problems.append(f"rules: '{command}' is about none of the tables {', '.join(map(repr, tables))}")
         elif words[0] == "table":
             there[table] = verb not in ("delete", "destroy")
