@@ -74,6 +74,7 @@ LABS = (
     live("wireguard", "tests/integration/wireguard", "-k", "not kernel"),  # the kernel's own: make accept
     live("proxmox", "tests/integration/proxmox"),
     live("edge-links", "tests/integration/edge_links/test_edge_links.py"),
+    live("nft-rules", "tests/integration/nft_rules"),
 )
 
 # Root: one at a time, since each brings machines of its own up on the same two cores. Ceph and Layer 2 over Layer 3

@@ -13,7 +13,7 @@ from ansible_collections.routed.fabric.plugins.module_utils._proxmox import _cor
 from figures import record
 from frrlab import until
 
-PROGRAM = Path(__file__).resolve().parents[3] / "roles/proxmox/files/fabric_online.py"
+PROGRAM = Path(__file__).resolve().parents[3] / "roles/fabric_online/files/fabric_online.py"
 
 
 def online(node: Any, *options: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.routed.fabric.plugins.module_utils._proxmox import _units
 
-PROGRAM = Path(__file__).resolve().parents[3] / "roles/proxmox/files/fabric_online.py"
+PROGRAM = Path(__file__).resolve().parents[3] / "roles/fabric_online/files/fabric_online.py"
 PEERS = ["192.0.2.12", "192.0.2.13"]
 
 
