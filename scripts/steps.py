@@ -136,7 +136,7 @@ ACCEPT = {
             VMS,
             *(
                 full(f"guests-{what}", f"{TESTS}/guests/test_{what}.py")
-                for what in ("faults", "bridge", "attacker", "scale", "events", "migration", "sequences")
+                for what in ("cluster", "faults", "bridge", "attacker", "scale", "events", "migration", "sequences")
             ),
         ),
     ),

@@ -141,13 +141,13 @@ class ProxmoxCluster:
         before = cluster_of(self._node)
         if before.name not in ("", name):
             raise ProxmoxError(f"name: {entry['name']} is in the cluster '{before.name}' and cannot join '{name}'")
-        if before.name:
+        if entry["name"] in before.links:
             after = before
-        else:
+        else:  # where the file is left over from a membership that has ended, pvecm says so
             self._join(name, entry)
             after = cluster_of(self._node)
             if self._module.check_mode:
-                after = _corosync.Cluster(name, {entry["name"]: {}})
+                after = _corosync.Cluster(name, {**before.links, entry["name"]: {}})
         if self._options["root_keys"]:
             keys = CLUSTER_KEYS if self._node.read(CLUSTER_KEYS) is not None else AUTHORIZED_KEYS
             self._add_lines(keys, self._options["root_keys"])

@@ -182,7 +182,7 @@ class TestForwarding:
     def test_a_single_node_has_nobody_to_forward_to(self):
         nodes = {n: node for n, node in EXAMPLE["nodes"].items() if n not in ("pve2", "pve3", "pve4")}
         guests = {"web01": EXAMPLE["guests"]["web01"]}
-        assert plan(example(nodes=nodes, guests=guests)).nodes["pve1"]["guests"]["agent"]["forward"] is None
+        assert plan(example(nodes=nodes, guests=guests, proxmox={})).nodes["pve1"]["guests"]["agent"]["forward"] is None
 
 
 class TestValues:

@@ -301,6 +301,15 @@ class TestCluster:
         assert done["commands"] == ["write /root/.ssh/known_hosts", add]
         assert (proxmox / "root/.ssh/known_hosts").read_text() == "192.0.2.11 ssh-ed25519 CCCC root@pve1\n"
 
+    def test_a_cluster_that_does_not_name_the_node(self, proxmox: Path) -> None:
+        """Such a file was left over, or its node does not have a file system of its own yet: pvecm decides."""
+        self.joined(proxmox, MEMBERS[0])
+        options = {"node": MEMBERS[1], "member": "192.0.2.11"}
+        done, _ = self.run(proxmox, answer=lambda: self.joined(proxmox, *MEMBERS), **options)
+        assert (done["before"]["nodes"], done["after"]["nodes"]) == (["pve1"], ["pve1", "pve2"])
+        predicted, _ = self.run(proxmox, check=True, node={**MEMBERS[1], "name": "pve3"}, member="192.0.2.11")
+        assert (predicted["changed"], predicted["after"]["nodes"]) == (True, ["pve1", "pve2", "pve3"])
+
     def test_pvecm_refuses(self, proxmox: Path) -> None:
         with pytest.raises(ProxmoxError) as error:
             self.run(proxmox, answer=lambda: (255, "", "* this host already contains virtual guests\n"))
