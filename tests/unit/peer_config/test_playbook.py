@@ -102,7 +102,7 @@ def test_a_key_that_nobody_knows(place: Path) -> None:
     assert status == 2
     for interface in ("wg0", "wg1", "wg2"):
         assert (
-            f"No public key of gw1, interface {interface}, in {place}/public_keys.yml.\\n"
+            f"No public key of gw1, interface {interface}, in {place}/public_keys.yml. "
             "Make it with `ansible-playbook -i FABRIC.yml routed.fabric.wireguard_keys`."
         ) in said
     assert list(written(out)) == ["tor2/tor2.junos"]
