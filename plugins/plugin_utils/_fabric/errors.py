@@ -197,7 +197,7 @@ RULES: dict[str, tuple[str, str]] = {
         "Use an address outside of it, or a smaller prefix",
     ),
     "tunnel_default_route": (
-        "{prefix} leads into the tunnel, and the tunnel's own packets may take it too: the endpoint of {end} is {endpoint}",
+        "{prefix} leads into the tunnel and may take its own packets along: the endpoint of {end} is {endpoint}",
         "{way}",
     ),
     "tunnel_no_prefixes": (

@@ -58,7 +58,7 @@ def site_of(data: Mapping[str, Any]) -> Site:
 
 
 def router_of(data: Mapping[str, Any]) -> Router:
-    """From plain data, in which tuples are lists and rules are `{prefix, ge, le}`."""
+    """From plain data, in which tuples are lists and rules are `{prefix, ge, le}` without what is None."""
     plain = {key: _tuples(value) for key, value in data.items() if key not in ("ports", "announce")}
     ports = tuple(Port(**{**port, "accept": _rules(port["accept"])}) for port in data["ports"])
     return Router(**plain, ports=ports, announce=_rules(data["announce"]))

@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a peer of the fabric is to be told where nobody here manages it: the arguments of `peer_config.model`, as data."""
+"""What a peer of the fabric is to be told that is not managed: the arguments of `peer_config.model`, as data."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from .. import addressing
@@ -113,7 +114,7 @@ def _announced(fabric: Fabric, node: Node) -> list[PrefixRule]:
 
 
 def _rules(rules: Iterable[PrefixRule]) -> list[dict[str, Any]]:
-    return [{"prefix": rule.prefix, "ge": rule.ge, "le": rule.le} for rule in rules]
+    return [{key: value for key, value in asdict(rule).items() if value is not None} for rule in rules]
 
 
 def _is(end: End, session: Session) -> bool:
