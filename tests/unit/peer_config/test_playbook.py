@@ -69,7 +69,7 @@ def test_check_run_run(place: Path) -> None:
         assert SECRET[:40] not in said
         # what is no secret is shown
         assert ("+set routing-options router-id 10.255.254.2" in said) is (expected == CHANGED)
-        assert "Nothing is written for tor3: there is no form for a router of platform frr." in said
+        assert "Nothing is written for tor3: there is no form for a node of platform frr." in said
         assert out.exists() is not check
     texts = written(out)
     assert list(texts) == FILES
