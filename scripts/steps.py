@@ -53,7 +53,7 @@ CHECK = (
     Step("sanity", ("scripts/sanity.sh",)),
     Step("unit", (*PYTEST, "tests/unit", "--ignore", "tests/unit/frr")),
     Step("unit-frr", (*PYTEST, "tests/unit/frr")),
-    Step("ansible-lint", ("ansible-lint", "--offline", "-q")),
+    Step("ansible-lint", ("scripts/ansible_lint.sh",)),
     Step("mypy", ("scripts/mypy.sh",)),
     Step("docs", ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", ".")),
     Step("changelog", ("antsibull-changelog", "lint")),
