@@ -83,7 +83,7 @@ LIVE = (
     live("twin", f"{TESTS}/twin"),
     live("pvesim", f"{TESTS}/pvesim"),
     *on_twin("demo", SPINE_LEAF, live("fabric", f"{TESTS}/fabric"), Step("oldest-core", OLDEST_CORE, 60)),
-    *on_twin("vms", VMS, live("guests", f"{TESTS}/guests")),
+    *on_twin("vms", VMS, live("guests", f"{TESTS}/guests"), once=True),
     *on_twin(
         "overlay",
         DATACENTERS,
