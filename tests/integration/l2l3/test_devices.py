@@ -186,7 +186,7 @@ def test_a_device_moves(lab: Lab, address: str) -> None:
     print(f"\nmove, IPv{family}: {figure}")
     record(
         "l2-over-l3",
-        f"move ipv{family}",
+        f"move ipv{family} {lab.extension.get('transport', 'direct')}",
         figure,
         RUNS,
         "a learned device moves to another router; UDP echo each 10 ms from 2 devices",
