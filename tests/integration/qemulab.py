@@ -36,6 +36,10 @@ from frrlab import LabError, until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BUILD = CHECKOUT / "scripts" / "qemu_machine.sh"
+# An emulated processor does `rep movsb` byte by byte, by which a kernel clears all memory that it gives away:
+# without both a Python starts in half of the time.
+CPU = "max,-erms,-fsrm"
+LEFT_OUT = "mitigations=off audit=0 init_on_alloc=0"
 
 INIT = """
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
@@ -209,10 +213,10 @@ class Qemu:
         # fmt: off
         command = [
             "setpriv", "--pdeathsig", "KILL", qemu,
-            "-machine", "pc", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1",
+            "-machine", "pc", "-accel", "tcg,thread=multi", "-cpu", CPU, "-smp", "1",
             "-m", str(memory_mb), "-nodefaults", "-display", "none", "-no-user-config", "-no-reboot",
             "-kernel", str(place / "vmlinuz"), "-initrd", str(place / "initrd.gz"),
-            "-append", "console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off audit=0",
+            "-append", f"console=ttyS0 quiet panic=-1 net.ifnames=0 {LEFT_OUT}",
             "-serial", f"file:{self.place}/console",
             "-drive", f"{drive}{place}/disk.ext4", "-drive", f"{drive}{self.place}/payload.tar",
             "-device", "virtio-rng-pci",
