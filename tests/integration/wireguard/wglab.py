@@ -154,6 +154,11 @@ class Lab:
                 return int(line.split()[0])
         raise AssertionError("no wireguard-go for wg0")
 
+    def lose_device(self) -> None:
+        """wg0 goes without a word: its process dies, or somebody takes it away."""
+        self.shell("ip link del wg0" if self.implementation == "kernel" else f"kill -9 {self.daemon()}")
+        until("the death of wg0", lambda: "wg0" not in self.machine.state(), 20)
+
     def logging_wg(self) -> None:
         """From now on every call of wg and ip is written down."""
         for tool, place in (("wg", "/usr/bin/wg"), ("ip", "/usr/bin/ip")):
@@ -177,6 +182,7 @@ class Probes:
             lab.shell(
                 "rm -f /run/stop; (while [ ! -e /run/stop ];"
                 f" do ping -q -c 20 -i 0.02 -W 2 -I 10.77.0.1 10.77.1.{number};"
+                " [ $? != 2 ] || echo '20 packets transmitted, 0 received';"  # it could not even begin
                 f" done >/run/probes{number} 2>&1; touch /run/done{number}) >/dev/null 2>&1 </dev/null &"
             )
 
