@@ -97,6 +97,13 @@ def test_ssh_gives_an_edge_its_tunnel_and_nothing_else(lab: Lab) -> None:
 
     done = ssh(own, to, "id")
     assert done.returncode == 1 and "uid=" not in done.stdout and "not available" in done.stdout, done
+    # to what listens on the other edge, be it for itself only
+    for service in ("127.0.0.1:22", "127.0.0.1:2601", f"{call['address']}:179"):
+        done = ssh(own, f"-W {service}", to)
+        assert done.returncode == 255 and "administratively prohibited" in done.stderr, done
+    written = lab.fabric.ask(call["peer"], f"grep -v '^#' {PLACE}/authorized_keys").splitlines()
+    calls = lab.fabric.nodes[call["peer"]]["extension"]["ssh"]["accepts"]
+    assert len(written) == len(calls) and all(line.startswith("restrict,tunnel=") for line in written), written
     # another device than its own
     done = ssh(own, "-N", "-o Tunnel=point-to-point", f"-w 4000:{call['remote_device'] + 1}", to)
     assert done.returncode == 255 and "unnel" in done.stderr, done
