@@ -109,7 +109,7 @@ def test_two_routers_and_a_core_that_knows_nothing(topology: Qemu, kind: str) ->
 
     assert count("ip proto 47" if kind == "gre" else "ip6 protochain 47") > 100
     assert count("net 20.0.0.0/24 or net 2001:db8:20::/64") == 0
-    # A free address gets no answer, though there is a default route. The kernel asks for three seconds, ping waits for one.
+    # A free address gets no answer, though there is a default route. The kernel asks for three seconds, ping for one.
     for free in ("20.0.0.77", "2001:db8:20::77"):
         qemu.shell(f"ip -n d1 neigh flush to {free}")
         assert qemu.shell(f"ip netns exec d1 ping -n -c 1 -W 1 {free}", check=False).returncode != 0
