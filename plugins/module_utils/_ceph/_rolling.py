@@ -42,6 +42,8 @@ class Rolling:
         self._cluster = self._cluster.at([*known, *(a for a in going if a not in known)])
         count = len(monitors)
         doubts = self._cluster.health().doubts(count)
+        # one without a unit of its own, as in cephadm's containers, could not be started again
+        doubts += self._cluster.not_running(f"mon.{own.name}") if own else []
         if doubts:
             raise CephError(f"the cluster is in no state to restart daemons: {'; '.join(doubts)}; nothing was changed")
         if "noout" in self._cluster.flags():
