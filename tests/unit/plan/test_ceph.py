@@ -17,7 +17,7 @@ EXAMPLE = yaml.safe_load(
     (Path(__file__).resolve().parents[3] / "examples" / "ceph-l3" / "fabric.yml").read_text(encoding="utf-8")
 )
 
-# Per command all options of pveceph(1), Proxmox VE 9, and those of cephadm and `ceph`, Ceph 19, that matter here.
+# Per command all options of pveceph(1), Proxmox VE 9, and those of cephadm and `ceph` that matter here.
 DOCUMENTED = {
     ("pveceph", "install"): {"--allow-experimental", "--repository", "--version"},
     ("pveceph", "init"): {"--cluster-network", "--disable_cephx", "--min_size", "--network", "--pg_bits", "--size"},

@@ -4,8 +4,8 @@
 
 """The calls that make a cluster by Proxmox' `pveceph` or by `cephadm`, in order, each with how it is known to be done.
 
-Each command, option and order is that of pveceph(1) of Proxmox VE 9, and of cephadm's own help, its pages on hosts,
-monitors, managers and OSDs and the commands of `ceph` in Ceph 18 and 19. Neither program runs in the twin.
+Compared with pveceph(1) of Proxmox VE 9, with cephadm(8), cephadm's table of options, the manual's page on monitors and
+the orchestrator's code (Ceph 17 to 20): docs/guides/ceph.md says what of it. Neither program runs in the twin.
 """
 
 from __future__ import annotations
