@@ -92,6 +92,19 @@ def test_a_ceph_node_forwards_nothing_and_others_do() -> None:
     assert plan()["tor01"]["underlay"]["sysctl"]["net.ipv6.conf.all.forwarding"] == "1"
 
 
+def test_frr_says_of_forwarding_what_the_sysctls_say() -> None:
+    """Else a reload of FRR would switch it on; where a node forwards, FRR has no say in it."""
+    assert plan()["ceph01"]["frr"]["config"]["forwarding"] == {"ipv4": False, "ipv6": False}
+    assert "forwarding" not in plan()["tor01"]["frr"]["config"]
+    assert "forwarding" not in plan(functions=("ceph", "proxmox"))["ceph01"]["frr"]["config"]
+    data = copy.deepcopy(EXAMPLE)
+    data["nodes"]["ceph01"]["override"] = {"sysctl": {"net.ipv6.conf.all.forwarding": 1}}
+    data["nodes"]["tor01"]["override"] = {"sysctl": {"net.ipv4.ip_forward": 0}}
+    nodes = planner.plan(data).nodes
+    assert nodes["ceph01"]["frr"]["config"]["forwarding"] == {"ipv4": False}
+    assert nodes["tor01"]["frr"]["config"]["forwarding"] == {"ipv4": False}
+
+
 def test_in_the_twin_disks_are_files_and_packages_make_the_cluster() -> None:
     node = plan(twin=True, functions=("ceph", "proxmox"), deploy="pveceph")["ceph01"]
     assert node["ceph"]["deploy"] == "packages"
