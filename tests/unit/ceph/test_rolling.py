@@ -84,7 +84,7 @@ class Fake(Cluster):
 
 
 def roll(cluster: Fake, own: Move | None, daemons: Sequence[str]) -> Rolling:
-    rolling = Rolling(cluster, 9, lambda: cluster.done.append("write"), lambda: cluster.done.append("restore"))
+    rolling = Rolling(cluster, 9, lambda: cluster.done.append("write"))
     rolling.run(own, daemons)
     return rolling
 
