@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -111,12 +112,20 @@ class Ceph(Fabric):
         def work() -> None:
             number = 0
             while not stop.is_set():
-                done = self.shell(
-                    node,
-                    f"rados -p {POOL} bench {slice_s} write -b 65536 -t 2 --no-cleanup --run-name {name}-{number}"
-                    " -f json",
-                    deadline_s=300,
-                )
+                begun = time.monotonic()
+                try:
+                    done = self.shell(
+                        node,
+                        f"rados -p {POOL} bench {slice_s} write -b 65536 -t 2 --no-cleanup --run-name {name}-{number}"
+                        " -f json",
+                        deadline_s=300,
+                    )
+                except subprocess.TimeoutExpired:
+                    # one that finds no monitor goes on looking
+                    failures.append(
+                        f"client {number}, for {slice_s} s, has not ended after {time.monotonic() - begun:.0f} s"
+                    )
+                    return
                 if done.returncode != 0:
                     failures.append(done.stdout[-500:] + done.stderr[-500:])
                     return
