@@ -36,6 +36,19 @@ def state(guests: Guests) -> dict[str, str]:
     return {what: "\n".join(sorted(guests.ask(NODE, command).splitlines())) for what, command in found.items()}
 
 
+def as_before(guests: Guests, before: dict[str, str], deadline_s: float = 0) -> None:
+    end = time.monotonic() + deadline_s
+    while (now := state(guests)) != before:
+        lines = {
+            f"{sign} {line}"
+            for what in now
+            for sign, here, there in (("-", before, now), ("+", now, before))
+            for line in set(here[what].splitlines()) - set(there[what].splitlines())
+        }
+        print(f"differs: {sorted(lines)}")
+        assert time.monotonic() < end, sorted(lines)
+
+
 def probed(guests: Guests, what: str, command: str) -> float:
     """Run a command on the node under a 10 ms probe; the longest gap."""
     probe = Probe(guests, guests.addresses(WEB01))
@@ -58,7 +71,7 @@ def test_ifreload_moves_nothing(guests: Guests) -> None:
     steady(guests)
     before = state(guests)
     probed(guests, "ifreload -a", "ifreload -a")
-    assert state(guests) == before
+    as_before(guests, before)
 
 
 def test_as_proxmox_rewrites_it(guests: Guests) -> None:
@@ -74,7 +87,7 @@ def test_as_proxmox_rewrites_it(guests: Guests) -> None:
             "Proxmox' editor and Apply",
             f"cat >{MAIN}.new <<'END'\n{rewritten}END\nmv {MAIN}.new {MAIN}; ifreload -a",
         )
-        assert state(guests) == before
+        as_before(guests, before)
         again = guests.play("site", "--limit", f"{NODE},localhost", "--tags", "routed_guests", "--check", "--diff")
         assert again.status == 0 and not again.changed(), again.output[-4000:]
     finally:
@@ -87,7 +100,7 @@ def test_down_and_up(guests: Guests) -> None:
     before = state(guests)
     begun = time.time()
     gap = probed(guests, "vmbr1 down and up", "ip link set vmbr1 down; ip link set vmbr1 up")
-    assert state(guests) == before
+    as_before(guests, before, 5)
     assert guests.journal(NODE, begun), "the journal says nothing about it"
     assert gap < 2000
 
