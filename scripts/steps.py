@@ -53,7 +53,7 @@ CHECK = (
     Step("sanity", ("scripts/sanity.sh",)),
     Step("unit", (*PYTEST, "tests/unit", "--ignore", "tests/unit/frr")),
     Step("unit-frr", (*PYTEST, "tests/unit/frr")),
-    Step("ansible-lint", ("ansible-lint", "--offline", "-q")),
+    Step("ansible-lint", ("scripts/ansible_lint.sh",)),
     Step("mypy", ("scripts/mypy.sh",)),
     Step("docs", ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", ".")),
     Step("changelog", ("antsibull-changelog", "lint")),
@@ -83,7 +83,7 @@ LIVE = (
     live("twin", f"{TESTS}/twin"),
     live("pvesim", f"{TESTS}/pvesim"),
     *on_twin("demo", SPINE_LEAF, live("fabric", f"{TESTS}/fabric"), Step("oldest-core", OLDEST_CORE, 60)),
-    *on_twin("vms", VMS, live("guests", f"{TESTS}/guests")),
+    *on_twin("vms", VMS, live("guests", f"{TESTS}/guests"), once=True),
     *on_twin(
         "overlay",
         DATACENTERS,

@@ -10,6 +10,7 @@ netaddr is imported when the first address is looked at, so that the documentati
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -106,6 +107,11 @@ def from_pool(pool: str, index: int) -> str | None:
 
 def pool_last(pool: str) -> int:
     return int(_netaddr().IPNetwork(pool).size) - 1
+
+
+def of_family(values: Iterable[str], family: str) -> list[str]:
+    """Those of one family, in their order."""
+    return [value for value in values if family_of(value) == family]
 
 
 def host_prefix(value: str) -> str:

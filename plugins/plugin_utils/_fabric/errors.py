@@ -196,6 +196,10 @@ RULES: dict[str, tuple[str, str]] = {
         "{endpoint} lies in {prefix}, which leads into the tunnel: it would have to run through itself",
         "Use an address outside of it, or a smaller prefix",
     ),
+    "tunnel_default_route": (
+        "{prefix} leads into the tunnel and may take its own packets along: the endpoint of {end} is {endpoint}",
+        "{way}",
+    ),
     "tunnel_no_prefixes": (
         "the far end would reach nothing through the tunnel",
         "Add 'prefixes' here, or set 'source_routing: true'",

@@ -15,14 +15,13 @@ from .errors import FabricError, Path, Problems
 from .model import Fabric, Node
 from .numbers import NAME_PREFIX
 from .overlay import check_heard
-from .plan import extensions, gateway, outside, overlay, policy, servers, tunnel_sites
+from .plan import extensions, gateway, outside, overlay, peer_config, policy, servers, tunnel_sites
 from .plan import groups as plan_groups
 from .plan import guests as plan_guests
 from .plan.bgp import frr_config, uses_bfd
 from .plan.ceph import ceph
 from .plan.propagation import Reach, simulate
 from .plan.proxmox import proxmox
-from .plan.router_config import router_config
 from .plan.sessions import Session, sessions
 from .plan.tunnels import Keys, wireguard
 from .plan.twin import (
@@ -192,7 +191,7 @@ def _fabric_node(
         "proxmox": proxmox(fabric, node, finished_underlay["interfaces"]),
         "wireguard": tunnels,
         "ceph": ceph(fabric, node, twin),
-        "router_config": router_config(fabric, node, live),
+        "peer_config": peer_config.of_router(fabric, node, live),
         "verify": verify(fabric, node, live, reach, tunnels, twin=twin),
         "twin": {
             **twin_image(fabric, node),

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from . import addressing
 from .addressing import DEFAULT_ROUTE, PrefixRule
@@ -18,6 +18,10 @@ _NAMES = {"ipv4": "IPv4", "ipv6": "IPv6"}
 _LEAST_ROUTEROS = (7, 18)
 # Tunnels that share an interface have these in common.
 _OF_INTERFACE = ("listen_port", "addresses", "private_key")
+_DEFAULT_WAYS = {
+    "a": "Set 'source_routing: true', use smaller prefixes, or give it as an address of the other family",
+    "b": "Use smaller prefixes, or give it as an address of the other family",
+}
 
 
 def read_tunnels(raw_tunnels: dict[str, Any], fabric: Fabric, problems: Problems) -> tuple[Tunnel, ...]:
@@ -204,6 +208,7 @@ def _check_prefixes(tunnel: Tunnel, fabric: Fabric, others: list[Tunnel], proble
             and addressing.contains(prefix, tunnel.b.endpoint)
         ):
             problems.add("tunnel_through_itself", (*path, "b", "endpoint"), endpoint=tunnel.b.endpoint, prefix=prefix)
+    _check_default(tunnel, "b", problems)
     if tunnel.bgp or tunnel.source_routing:
         return
     if not tunnel.a.prefixes:
@@ -215,6 +220,28 @@ def _check_prefixes(tunnel: Tunnel, fabric: Fabric, others: list[Tunnel], proble
             and addressing.contains(prefix, tunnel.a.endpoint)
         ):
             problems.add("tunnel_through_itself", (*path, "a", "endpoint"), endpoint=tunnel.a.endpoint, prefix=prefix)
+    _check_default(tunnel, "a", problems)
+
+
+def _check_default(tunnel: Tunnel, end: Literal["a", "b"], problems: Problems) -> None:
+    """A default route into the tunnel towards an end whose address is not in the file.
+
+    Where it is, it was compared already. Where it is not, the address of the other end says the family of the way.
+    """
+    towards, other = (tunnel.a, tunnel.b) if end == "a" else (tunnel.b, tunnel.a)
+    if is_address(towards.endpoint):
+        return
+    known = addressing.family_of(other.endpoint) if is_address(other.endpoint) else None
+    for index, prefix in enumerate(towards.prefixes):
+        if is_default(prefix) and known in (None, addressing.family_of(prefix)):
+            problems.add(
+                "tunnel_default_route",
+                ("tunnels", tunnel.name, end, "prefixes", index),
+                prefix=prefix,
+                endpoint=f"'{towards.endpoint}', a name" if towards.endpoint else "not given",
+                end=end,
+                way=_DEFAULT_WAYS[end],
+            )
 
 
 def _check_interface(tunnel: Tunnel, fabric: Fabric, others: list[Tunnel], problems: Problems) -> None:

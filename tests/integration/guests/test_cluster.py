@@ -26,3 +26,10 @@ def test_every_node_votes_and_reaches_all_others_over_both_families(guests: Gues
         addresses = [str(guests.nodes[node]["loopback"][family]).partition("/")[0] for family in ("ipv4", "ipv6")]
         sockets = guests.ask(node, "ss -Hlun")
         assert all(address in sockets for address in addresses), sockets
+
+
+def test_a_second_run_changes_nothing(guests: Guests) -> None:
+    """On a node of each release; `make twin` runs it again on all of them."""
+    done = guests.play("site", "--limit", "localhost,pve1,pve3")
+    assert done.status == 0, done.output[-3000:]
+    assert done.changed() == {}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +14,14 @@ import pytest
 import yaml
 from ansible_collections.routed.fabric.plugins.plugin_utils._fabric import planner
 from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.addressing import PrefixRule
-from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.peer_config import junos
+from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.peer_config import files, junos
+from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.peer_config.model import Port, Router
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 SEED = CHECKOUT / "tests" / "unit" / "plan" / "seeds" / "ceph-l3.yml"
 EXAMPLE = CHECKOUT / "examples" / "ceph-l3" / "fabric.yml"
-PORT = junos.Port("et-0/0/1:0", "h1", 65101, 1500, (PrefixRule("192.0.2.1/32"),), default_route=False)
-ROUTER = junos.Router(
+PORT = Port("et-0/0/1:0", "h1", 65101, 1500, (PrefixRule("192.0.2.1/32"),), default_route=False)
+ROUTER = Router(
     name="sw",
     asn=65002,
     router_id="192.0.2.254",
@@ -32,10 +34,9 @@ ROUTER = junos.Router(
 
 
 def of_file(path: Path, node: str) -> str:
+    """By way of JSON, as the plan goes through an inventory."""
     found = planner.plan(yaml.safe_load(path.read_text(encoding="utf-8"))).nodes[node]
-    text = found["router_config"]
-    assert isinstance(text, str)
-    return text
+    return files(json.loads(json.dumps(found["peer_config"])))[f"{node}.junos"]
 
 
 def test_the_seed(golden):
@@ -74,11 +75,17 @@ def test_a_node_may_announce_its_own_address_and_no_other():
 
 def test_managed_nodes_have_none():
     nodes = planner.plan(yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))).nodes
-    assert [name for name, node in nodes.items() if "router_config" in node] == ["tor02"]
+    assert [name for name, node in nodes.items() if "peer_config" in node] == ["tor02"]
     twin = planner.plan(yaml.safe_load(EXAMPLE.read_text(encoding="utf-8")), twin=True).nodes
-    assert not any("router_config" in node for node in twin.values())
+    assert not any("peer_config" in node for node in twin.values())
 
 
 def test_an_interface_that_no_juniper_switch_has():
     with pytest.raises(ValueError, match=r"^'swp1' is no interface of a Juniper switch; write it like xe-0/0/1$"):
         junos.render(replace(ROUTER, ports=(replace(PORT, interface="swp1"),)))
+
+
+def test_a_platform_without_a_form():
+    peer_config = planner.plan(yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))).nodes["tor02"]["peer_config"]
+    with pytest.raises(ValueError, match=r"^platform: 'frr' is not one of junos$"):
+        files({**peer_config, "platform": "frr"})

@@ -36,6 +36,17 @@ def test_example(example, twin, expected):
     expected(HERE / "golden" / name, json.dumps(everything, indent=1) + "\n")
 
 
+@pytest.mark.parametrize(
+    "file", sorted(ROOT.glob("examples/*/*fabric.yml")), ids=lambda file: f"{file.parent.name}-{file.name}"
+)
+def test_what_stands_for_the_world_outside_has_what_the_twin_sets_up(file):
+    nodes = plan(yaml.safe_load(file.read_text(encoding="utf-8")), twin=True, public_keys=KEYS).nodes
+    for name, node in nodes.items():
+        if "outside" in node:
+            assert node["outside"].keys() - {"world"} == {"ip_batch", "interfaces", "sysctl"}, name
+            assert node["outside"]["interfaces"], name
+
+
 def test_planning_twice_gives_the_same():
     assert plan(EXAMPLE) == plan(EXAMPLE)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.routed.fabric.plugins.plugin_utils._fabric import errors
-from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.peer_config import files, site_of
+from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.peer_config import files
 from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.planner import plan
 from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.public_keys import keys_file, read_keys
 
@@ -33,8 +33,9 @@ def test_a_key_that_nobody_knows_is_told_by_the_end_that_needs_it() -> None:
     nodes = plan(EXAMPLE, public_keys={"proxmox01": KEYS["proxmox01"]}).nodes
     missing = [{"node": "home", "interface": "wg-hrl23"}]
     assert nodes["proxmox01"]["wireguard"]["missing_keys"] == missing
-    assert nodes["home"]["missing_keys"] == []
-    assert plan(EXAMPLE).nodes["home"]["missing_keys"] == [{"node": "proxmox01", "interface": "wg0"}]
+    assert nodes["home"]["peer_config"]["missing_keys"] == []
+    missing = [{"node": "proxmox01", "interface": "wg0"}]
+    assert plan(EXAMPLE).nodes["home"]["peer_config"]["missing_keys"] == missing
 
 
 def test_the_key_of_a_machine_that_is_not_managed_stands_in_the_file() -> None:
@@ -158,11 +159,11 @@ def test_the_script_says_what_the_stand_in_does() -> None:
 
 
 def files_of(peer_config: dict[str, Any]) -> dict[str, str]:
-    site = copy.deepcopy(peer_config["site"])
-    for peer in site["peers"]:
+    peer_config = copy.deepcopy(peer_config)
+    for peer in peer_config["site"]["peers"]:
         if "preshared_key" in peer:
             peer["preshared_key"] = f"{'A' * 42}E="
-    return files(peer_config["platform"], site_of(site))
+    return files(peer_config)
 
 
 @pytest.mark.parametrize("platform", ["debian", "frr", "routeros"])
@@ -177,8 +178,9 @@ def test_every_platform_gets_its_files(platform: str) -> None:
 
 
 def test_a_platform_without_a_form() -> None:
-    with pytest.raises(ValueError, match="platform: 'junos' is not one of routeros, debian, frr"):
-        files("junos", site_of(plan(EXAMPLE, public_keys=KEYS).nodes["home"]["peer_config"]["site"]))
+    peer_config = plan(EXAMPLE, public_keys=KEYS).nodes["home"]["peer_config"]
+    with pytest.raises(ValueError, match=r"^platform: 'junos' is not one of routeros, debian, frr$"):
+        files_of({**peer_config, "platform": "junos"})
 
 
 @pytest.mark.parametrize(

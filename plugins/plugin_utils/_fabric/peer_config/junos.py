@@ -16,42 +16,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ..addressing import DEFAULT_ROUTE, LENGTH, PrefixRule
+from .model import Port, Router
 
 _FAMILIES = {"ipv4": "inet", "ipv6": "inet6"}
 INTERFACE = re.compile(r"^((xe|et|ge|mge|fte)-[0-9]+/[0-9]+/[0-9]+(:[0-9]+)?|ae[0-9]+)$")
 _ETHERNET = 14  # Junos counts the Ethernet header in a port's MTU, and not in a family's
-
-
-@dataclass(frozen=True)
-class Port:
-    """A port with one node of the fabric behind it, and nothing else."""
-
-    interface: str
-    peer: str
-    peer_asn: int
-    mtu: int
-    accept: tuple[PrefixRule, ...]
-    """What the node may announce."""
-    default_route: bool
-    """Whether it is given the default route."""
-
-
-@dataclass(frozen=True)
-class Router:
-    name: str
-    asn: int
-    router_id: str
-    loopbacks: dict[str, str]
-    """Family to address, without length."""
-    families: tuple[str, ...]
-    ports: tuple[Port, ...]
-    announce: tuple[PrefixRule, ...]
-    """What all of them may hear: the loopbacks of the fabric."""
-    bfd: tuple[int, int] | None
-    """Interval in ms, multiplier."""
 
 
 def render(router: Router) -> str:

@@ -2,13 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One site at the far end of a tunnel, as its own router sees it. The same for every platform."""
+"""What is described, the same for every platform: a site at the far end of a tunnel as its own router sees it, and a
+router of the fabric that somebody else manages.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 from dataclasses import dataclass, field
+
+from ..addressing import PrefixRule
 
 # RouterOS, FRR and iproute2 all take these without quotes.
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$")
@@ -68,6 +72,32 @@ class Site:
     interface_list: str = ""  # RouterOS: where the underlay's packets arrive; empty: on any interface
     bgp: tuple[Bgp, ...] = ()  # one a family
     version: tuple[int, int] = field(default=(7, 18))  # of RouterOS
+
+
+@dataclass(frozen=True)
+class Port:
+    """A router's port with one node of the fabric behind it, and nothing else."""
+
+    interface: str
+    peer: str
+    peer_asn: int
+    mtu: int
+    accept: tuple[PrefixRule, ...]  # what the node may announce
+    default_route: bool  # whether it is given the default route
+
+
+@dataclass(frozen=True)
+class Router:
+    """A router of the fabric, with what our nodes need of it."""
+
+    name: str
+    asn: int
+    router_id: str
+    loopbacks: dict[str, str]  # family to address, without length
+    families: tuple[str, ...]
+    ports: tuple[Port, ...]
+    announce: tuple[PrefixRule, ...]  # what all of them may hear: the loopbacks of the fabric
+    bfd: tuple[int, int] | None  # interval in ms, multiplier
 
 
 def problems(site: Site) -> list[str]:

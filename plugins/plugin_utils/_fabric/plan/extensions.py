@@ -344,7 +344,7 @@ def fabric_nodes(fabric: Fabric) -> dict[str, dict[str, Any]]:
             "managed": False,
             "release": "trixie",
             "functions": [],
-            "outside": {"ip_batch": _batch(e, d)},
+            "outside": {"ip_batch": _batch(e, d), "interfaces": ["eth0"], "sysctl": {}},
             "twin": {
                 "release": "trixie",
                 "flavour": "edge",

@@ -15,7 +15,7 @@ from ..addressing import FAMILIES, PrefixRule
 from ..model import Fabric
 from ..numbers import BGP_CONNECT_S, BGP_TIMERS, MAXIMUM_PATHS, NAME_PREFIX, ROUTE_PROTOCOLS, ROUTE_TABLES
 from ..tunnel_model import Site, Tunnel
-from . import tunnels
+from . import peer_config, tunnels
 from .tunnels import Keys
 from .underlay import interface_key
 
@@ -71,7 +71,6 @@ def _hosts(site: Site) -> dict[str, str]:
 
 def _site(fabric: Fabric, tunnel: Tunnel, keys: Keys, *, twin: bool) -> dict[str, Any]:
     site = tunnel.b
-    wireguard = tunnels.wireguard_of_site(tunnel, keys)
     found: dict[str, Any] = {
         "name": site.node,
         "fabric": fabric.name,
@@ -83,6 +82,7 @@ def _site(fabric: Fabric, tunnel: Tunnel, keys: Keys, *, twin: bool) -> dict[str
         "tunnel": tunnel.name,
     }
     if site.managed or twin:
+        wireguard = tunnels.wireguard_of_site(tunnel, keys)
         found |= {
             "loopback": {"interface": "lo"},
             "underlay": _underlay(site),
@@ -91,8 +91,7 @@ def _site(fabric: Fabric, tunnel: Tunnel, keys: Keys, *, twin: bool) -> dict[str
             "verify": {"sessions": _sessions(tunnel), "accepted": _accepted(tunnel), **tunnels.verify(wireguard)},
         }
     else:
-        found["peer_config"] = _peer_config(fabric, tunnel, keys)
-        found["missing_keys"] = [m for m in wireguard["missing_keys"] if m["node"] == tunnel.a.node]
+        found["peer_config"] = peer_config.of_site(fabric, tunnel, keys)
     if twin:
         found["outside"] = _provider(site)
         found["twin"] = {
@@ -125,16 +124,12 @@ def _sessions(tunnel: Tunnel) -> list[dict[str, Any]]:
     return [
         {"neighbor": near.partition("/")[0], "peer": tunnel.a.node, "afis": [f"{family}_unicast"], "bfd": False}
         for family, (near, _far) in tunnel.ends().items()
-        if _of(tunnel.a.prefixes, family) or _of(tunnel.b.prefixes, family)
+        if addressing.of_family(tunnel.a.prefixes, family) or addressing.of_family(tunnel.b.prefixes, family)
     ]
 
 
-def _of(prefixes: tuple[str, ...], family: str) -> list[str]:
-    return [prefix for prefix in prefixes if addressing.family_of(prefix) == family]
-
-
 def _accepted(tunnel: Tunnel) -> dict[str, list[str]]:
-    return {family: _of((*tunnel.a.prefixes, *tunnel.b.prefixes), family) for family in FAMILIES}
+    return {family: addressing.of_family((*tunnel.a.prefixes, *tunnel.b.prefixes), family) for family in FAMILIES}
 
 
 def _frr(fabric: Fabric, tunnel: Tunnel) -> dict[str, Any]:
@@ -143,7 +138,7 @@ def _frr(fabric: Fabric, tunnel: Tunnel) -> dict[str, Any]:
     lists, maps = [], []
     for family in families:
         for direction, prefixes in (("in", tunnel.a.prefixes), ("out", site.prefixes)):
-            rules = [PrefixRule(p) for p in _of(prefixes, family)]
+            rules = [PrefixRule(p) for p in addressing.of_family(prefixes, family)]
             entries: list[dict[str, Any]] = [
                 {"sequence": 10 * i, "action": "permit", "prefix": rule.prefix} for i, rule in enumerate(rules, start=1)
             ]
@@ -199,7 +194,7 @@ def _address_family(tunnel: Tunnel, family: str, neighbor: str) -> dict[str, Any
     return {
         "afi": family,
         "safi": "unicast",
-        "networks": [{"prefix": prefix} for prefix in _of(tunnel.b.prefixes, family)],
+        "networks": [{"prefix": prefix} for prefix in addressing.of_family(tunnel.b.prefixes, family)],
         "maximum_paths": {"ebgp": MAXIMUM_PATHS, "ibgp": MAXIMUM_PATHS},
         "neighbors": [
             {
@@ -209,55 +204,6 @@ def _address_family(tunnel: Tunnel, family: str, neighbor: str) -> dict[str, Any
                 "soft_reconfiguration_inbound": True,
             }
         ],
-    }
-
-
-def _peer_config(fabric: Fabric, tunnel: Tunnel, keys: Keys) -> dict[str, Any]:
-    """The arguments of `peer_config.model.Site`, as data. Secrets are names until the role resolves them."""
-    a, b = tunnel.a, tunnel.b
-    half = tunnels.wireguard_of_site(tunnel, keys)["interfaces"][0]["peers"][0]
-    peer: dict[str, Any] = {
-        "name": a.node[:15],
-        "public_key": keys.get(a.node, {}).get(a.interface, ""),
-        "allowed": half["allowed_ips"],
-        "endpoint": a.endpoint,
-        "port": a.listen_port,
-        "keepalive_s": half["persistent_keepalive"],
-    }
-    if tunnel.preshared_key:
-        peer["preshared_key"] = {"secret": tunnel.preshared_key}
-    bgp = []
-    for family, (near, far) in tunnel.ends().items() if tunnel.bgp else ():
-        bgp.append(
-            {
-                "asn": b.asn,
-                "router_id": b.router_id,
-                "remote_asn": fabric.nodes[a.node].asn,
-                "local_address": far.partition("/")[0],
-                "remote_address": near.partition("/")[0],
-                "announce": _of(b.prefixes, family),
-                "accept": _of(a.prefixes, family),
-            }
-        )
-    return {
-        "platform": b.platform,
-        "site": {
-            "name": tunnel.name,
-            "interface": b.interface,
-            "peers": [peer],
-            "prefixes": list(b.prefixes),
-            "addresses": [[address, b.interface] for address in b.addresses]
-            + [[address, lan] for lan, addresses in b.lans.items() for address in addresses],
-            "listen_port": b.listen_port,
-            "mtu": tunnel.mtu,
-            "routes": [] if tunnel.bgp or tunnel.source_routing else list(a.prefixes),
-            "source_routing": tunnel.source_routing,
-            "stay": list(b.stay),
-            "table": b.table,
-            "interface_list": b.interface_list,
-            "bgp": bgp,
-            "version": list(b.version),
-        },
     }
 
 
