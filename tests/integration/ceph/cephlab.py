@@ -106,7 +106,7 @@ class Ceph(Fabric):
 
     @contextmanager
     def bench(self, node: str, name: str, slice_s: int = 10) -> Iterator[Bench]:
-        """Writes of 64 KiB, 2 at a time, in slices with a client each, until the block ends."""
+        """Writes of 64 KiB, one at a time, in slices with a client each, until the block ends."""
         bench, stop, failures = Bench(), threading.Event(), []
 
         def work() -> None:
@@ -116,7 +116,7 @@ class Ceph(Fabric):
                 try:
                     done = self.shell(
                         node,
-                        f"rados -p {POOL} bench {slice_s} write -b 65536 -t 2 --no-cleanup --run-name {name}-{number}"
+                        f"rados -p {POOL} bench {slice_s} write -b 65536 -t 1 --no-cleanup --run-name {name}-{number}"
                         " -f json",
                         deadline_s=300,
                     )

@@ -9,7 +9,7 @@ import pytest
 from cephlab import Ceph
 from figures import accepting, record
 
-HOW = "rados bench, 64 KiB, 2 at a time, from one node, BFD 3 x 300 ms"
+HOW = "rados bench, 64 KiB, one at a time, from one node, BFD 3 x 300 ms"
 LONGEST_S = 3.0
 
 
