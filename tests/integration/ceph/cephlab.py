@@ -146,7 +146,8 @@ class Ceph(Fabric):
         assert bench.writes > 0, "nothing was written"
 
     def check_objects(self, node: str, name: str, bench: Bench) -> int:
-        """Every object that was written is there and reads back as it was written; they are removed. How many."""
+        """Every object that was written is there and reads back as it was written; they are removed. How many.
+        `node`: the one that wrote, since rados bench looks for objects that bear its own host's name."""
         listed = self.ask(node, f"rados -p {POOL} ls").split()
         mine = [o for o in listed if o.startswith("benchmark_data_")]
         assert len(mine) == bench.writes, f"{len(mine)} objects of {bench.writes} writes"

@@ -55,7 +55,7 @@ def roll(source: Ceph, target: Ceph, network: str, name: str) -> tuple[float, fl
     assert quorum.fewest >= 2, quorum
     target.whole()
     assert all_in(target, network), addresses(target)
-    written = target.check_objects("ceph01", name, bench)
+    written = target.check_objects("ceph03", name, bench)
     record(
         "ceph",
         f"all monitors moved to {network}:/64",

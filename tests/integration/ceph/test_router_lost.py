@@ -47,7 +47,7 @@ def test_a_router_is_lost(ceph: Ceph, kind: str, runs: int) -> None:
                 assert not any(ceph.hears(n, router) for n in ceph.members)
             assert bench.longest_s <= LONGEST_S, bench.results
             assert ceph.came_up() == before, "an OSD was marked down"
-            written += ceph.check_objects("ceph02", name, bench)
+            written += ceph.check_objects("ceph01", name, bench)
             longest.append(bench.longest_s)
         finally:
             give_back(ceph, router, kind)
