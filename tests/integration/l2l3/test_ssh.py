@@ -93,7 +93,10 @@ def test_ssh_gives_an_edge_its_tunnel_and_nothing_else(lab: Lab) -> None:
             "IdentitiesOnly=yes BatchMode=yes ExitOnForwardFailure=yes"
         )
         flags = " ".join(f"-o {option}" for option in options.split())
-        return lab.fabric.shell(edge, f"timeout 20 ssh -F none -T -n -p {port} -i {key} {flags} {' '.join(words)}")
+        # its input is its own: it leaves one that does not block, which Ansible refuses
+        return lab.fabric.shell(
+            edge, f"timeout 20 ssh -F none -T -p {port} -i {key} {flags} {' '.join(words)} </dev/null"
+        )
 
     done = ssh(own, to, "id")
     assert done.returncode == 1 and "uid=" not in done.stdout and "not available" in done.stdout, done
