@@ -48,7 +48,7 @@ class Local:
 
 
 def local_addresses(links: Sequence[Mapping[str, Any]]) -> list[Local]:
-    """From `ip -j address`."""
+    """From `ip -j address`, sorted: the kernel's order changes with every address that is added."""
     found = []
     for link in links:
         for info in link.get("addr_info", []):
@@ -62,7 +62,7 @@ def local_addresses(links: Sequence[Mapping[str, Any]]) -> list[Local]:
                         not (info.get("tentative") or info.get("dadfailed")),
                     )
                 )
-    return found
+    return sorted(found, key=lambda entry: (entry.address.version, int(entry.address)))
 
 
 def check_address(values: Values, local: Sequence[Local], path: str = "") -> dict[str, str]:
