@@ -1,0 +1,480 @@
+# Copyright (c) 2026 The routed.fabric contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Edge routers of one subnet: two as the plan has them, and three that run GoBGP or BIRD and are configured here.
+
+The configurations of GoBGP and BIRD are those of docs/guides/l2-over-l3.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from frrlab import CALL, CHECKOUT, HEAD, LabError, Node, link, rootfs, until
+
+FILE = Path(__file__).with_name("fabric.yml")
+SUBNET = re.compile(r"(20\.0\.0\.|2001:db8:20:)")
+
+# By id, which tells everything else.
+EDGES = {11: "vrouter1", 12: "vrouter2", 13: "speaker", 14: "gobgp", 15: "bird"}
+# Those whose kernel forwards what BGP says; the speaker only speaks.
+INSTALLING = ("vrouter1", "vrouter2", "gobgp", "bird")
+
+
+def asn(number: int) -> int:
+    """From the pool."""
+    return 4200000000 + number
+
+
+GOBGP = """
+[global.config]
+  as = {asn}
+  router-id = "10.255.0.{id}"
+[global.apply-policy.config]
+  import-policy-list = [{imports}]
+  default-import-policy = "reject-route"
+  export-policy-list = ["own"]
+  default-export-policy = "reject-route"
+
+[[defined-sets.prefix-sets]]
+  prefix-set-name = "devices4"
+  [[defined-sets.prefix-sets.prefix-list]]
+    ip-prefix = "20.0.0.0/24"
+    masklength-range = "32..32"
+[[defined-sets.prefix-sets]]
+  prefix-set-name = "devices6"
+  [[defined-sets.prefix-sets.prefix-list]]
+    ip-prefix = "2001:db8:20::/64"
+    masklength-range = "128..128"
+# What is published here passes the import policy, too.
+[[defined-sets.prefix-sets]]
+  prefix-set-name = "own4"
+  [[defined-sets.prefix-sets.prefix-list]]
+    ip-prefix = "10.255.0.{id}/32"
+[[defined-sets.prefix-sets]]
+  prefix-set-name = "own6"
+  [[defined-sets.prefix-sets.prefix-list]]
+    ip-prefix = "2001:db8:100::{id:x}/128"
+
+[[policy-definitions]]
+  name = "from-edges"
+  [[policy-definitions.statements]]
+    [policy-definitions.statements.conditions.match-prefix-set]
+      prefix-set = "devices4"
+    [policy-definitions.statements.actions]
+      route-disposition = "accept-route"
+  [[policy-definitions.statements]]
+    [policy-definitions.statements.conditions.match-prefix-set]
+      prefix-set = "devices6"
+    [policy-definitions.statements.actions]
+      route-disposition = "accept-route"
+  [[policy-definitions.statements]]
+    [policy-definitions.statements.conditions.match-prefix-set]
+      prefix-set = "own4"
+    [policy-definitions.statements.actions]
+      route-disposition = "accept-route"
+  [[policy-definitions.statements]]
+    [policy-definitions.statements.conditions.match-prefix-set]
+      prefix-set = "own6"
+    [policy-definitions.statements.actions]
+      route-disposition = "accept-route"
+
+# The edges are a full mesh: what another has said is not said again.
+[[policy-definitions]]
+  name = "own"
+  [[policy-definitions.statements]]
+    [policy-definitions.statements.conditions.bgp-conditions]
+      route-type = "local"
+    [policy-definitions.statements.actions]
+      route-disposition = "accept-route"
+      [policy-definitions.statements.actions.bgp-actions]
+        set-next-hop = "fe80::{id:x}"
+"""
+
+# zebra is not told the interface of a next hop, so that each other end needs an address that is on one tunnel only.
+GOBGP_NEXT_HOP = """
+[[defined-sets.bgp-defined-sets.as-path-sets]]
+  as-path-set-name = "edge{id}"
+  as-path-list = ["^{asn}"]
+[[policy-definitions]]
+  name = "from-edge{id}"
+"""
+GOBGP_NEXT_HOP_OF = """
+  [[policy-definitions.statements]]
+    [policy-definitions.statements.conditions.match-prefix-set]
+      prefix-set = "devices{family}"
+    [policy-definitions.statements.conditions.bgp-conditions.match-as-path-set]
+      as-path-set = "edge{id}"
+    [policy-definitions.statements.actions]
+      route-disposition = "accept-route"
+      [policy-definitions.statements.actions.bgp-actions]
+        set-next-hop = "{next_hop}"
+"""
+
+GOBGP_NEIGHBOR = """
+[[neighbors]]
+  [neighbors.config]
+    neighbor-interface = "{interface}"
+    peer-as = {asn}
+  [neighbors.timers.config]
+    hold-time = 9
+    keepalive-interval = 3
+    connect-retry = 5
+    idle-hold-time-after-reset = 2
+"""
+
+# FRR 8.4's zebra and GoBGP 3.36; see the guide for what else was tried.
+GOBGP_ZEBRA = """
+[zebra.config]
+  enabled = true
+  url = "unix:/run/frr/zserv.api"
+  version = 6
+  software-name = "frr8.2"
+  redistribute-route-type-list = ["kernel"]
+"""
+
+BIRD = """
+log "/var/log/bird.log" all;
+router id 10.255.0.{id};
+
+protocol device {{ }}
+
+# What the kernel is told, and what it tells: a host route that somebody adds for a device is announced.
+protocol kernel kernel4 {{
+  learn;
+  ipv4 {{ import filter {{ if net ~ [20.0.0.0/24{{32,32}}] then accept; reject; }};
+         export filter {{ if source = RTS_BGP then {{ krt_prefsrc = 10.255.0.{id}; accept; }} reject; }}; }};
+}}
+protocol kernel kernel6 {{
+  learn;
+  ipv6 {{ import filter {{ if net ~ [2001:db8:20::/64{{128,128}}] then accept; reject; }};
+         export filter {{ if source = RTS_BGP then {{ krt_prefsrc = 2001:db8:100::{id:x}; accept; }} reject; }}; }};
+}}
+protocol static own4 {{ ipv4; route 10.255.0.{id}/32 via "lo"; }}
+protocol static own6 {{ ipv6; route 2001:db8:100::{id:x}/128 via "lo"; }}
+
+# FRR finds the other end of a session that has no addresses by its router advertisements.
+protocol radv {{
+  interface "{uplink}", "ex-vx*" {{ max ra interval 10; default lifetime 0; }};
+}}
+
+template bgp edge {{
+  local as {asn};
+  hold time 9; keepalive time 3; connect retry time 5; error wait time 1, 10;
+  ipv4 {{
+    extended next hop on;
+    import filter {{ if net ~ [20.0.0.0/24{{32,32}}] then accept; reject; }};
+    export filter {{ if source = RTS_INHERIT && net ~ [20.0.0.0/24{{32,32}}] then accept; reject; }};
+  }};
+  ipv6 {{
+    import filter {{ if net ~ [2001:db8:20::/64{{128,128}}] then accept; reject; }};
+    export filter {{ if source = RTS_INHERIT && net ~ [2001:db8:20::/64{{128,128}}] then accept; reject; }};
+  }};
+}}
+template bgp core {{
+  local as {asn};
+  hold time 9; keepalive time 3; connect retry time 5; error wait time 1, 10;
+  ipv4 {{
+    extended next hop on;
+    import filter {{ if net ~ [10.255.0.0/24{{32,32}}] then accept; reject; }};
+    export where proto = "own4";
+  }};
+  ipv6 {{
+    import filter {{ if net ~ [2001:db8:100::/64{{128,128}}] then accept; reject; }};
+    export where proto = "own6";
+  }};
+}}
+"""
+
+BIRD_NEIGHBOR = """
+protocol bgp {name} from {template} {{ neighbor fe80::{id:x} as {asn}; interface "{interface}"; }}
+"""
+
+
+def planned() -> dict[str, dict[str, Any]]:
+    """Node to what the plan says of it."""
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")}
+    done = subprocess.run(
+        ["ansible-inventory", "-i", str(FILE), "--list"],
+        cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    variables = json.loads(done.stdout)["_meta"]["hostvars"]
+    return {host: values["fabric_node"] for host, values in variables.items() if "fabric_node" in values}
+
+
+def call(node: Node, module: str, options: dict[str, Any]) -> dict[str, Any]:
+    """One run of a module in a node, which has to succeed."""
+    program = CALL.replace("modules.frr_bgp", f"modules.{module}").replace("{hook}", "")
+    environment = ("PYTHONPATH=/tmp/collections:/tmp/ansible", "PYTHONDONTWRITEBYTECODE=1")
+    done = subprocess.run(
+        node.argv("env", *environment, "python3", "-c", program),
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": {**options, "_ansible_tmpdir": "/run"}}),
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    try:
+        result: dict[str, Any] = json.loads(done.stdout)
+    except ValueError as exc:
+        raise LabError(f"{module} gave no JSON: {done.stdout}\n{done.stderr}") from exc
+    if result.get("failed"):
+        raise LabError(f"{node.name}: {module}: {result['msg']}")
+    return result
+
+
+class Lab:
+    """core1; vrouter1 and vrouter2 by the plan; speaker (GoBGP), gobgp (GoBGP and zebra), bird; node1 to node4."""
+
+    def __init__(self) -> None:
+        self.plan = planned()
+        self.devices = json.loads(json.dumps(_devices()))
+        self.nodes: dict[str, Node] = {}
+        try:
+            for name in ("core1", "vrouter1", "vrouter2", "speaker", "gobgp", "bird"):
+                self.nodes[name] = Node(name, f"{self.plan[name]['release']}-edge", "datacenter")
+            for name in self.devices:
+                self.nodes[name] = Node(name, "trixie-edge", "datacenter")
+            self._wire()
+            self._core()
+            for name in ("vrouter1", "vrouter2"):
+                self._edge(name)
+            self._by_hand("speaker")
+            self._by_hand("gobgp")
+            self._by_hand("bird")
+            self._zebra("speaker")
+            self._zebra("gobgp")
+            self.start_gobgp("speaker")
+            self.start_gobgp("gobgp")
+            self.start_bird()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        for node in self.nodes.values():
+            node.stop()
+
+    def loopbacks(self, name: str) -> list[str]:
+        loopback = self.plan[name]["loopback"]
+        return [loopback["ipv4"], loopback["ipv6"]]
+
+    def _wire(self) -> None:
+        for node in self.nodes.values():
+            node.run("for f in all default; do echo 0 > /proc/sys/net/ipv6/conf/$f/accept_ra; done")
+        core = self.nodes["core1"]
+        for interface in self.plan["core1"]["underlay"]["interfaces"]:
+            link(core, interface["name"], self.nodes[interface["peer_node"]], interface["peer_interface"])
+            core.run(f"ip link set dev {interface['name']} mtu 1600")
+            self.nodes[interface["peer_node"]].run(f"ip link set dev {interface['peer_interface']} mtu 1600")
+        for name, device in self.devices.items():
+            edge, port = device["at"].split(":")
+            link(self.nodes[edge], port, self.nodes[name], "eth0")
+            self.nodes[name].run(f"ip link set dev eth0 down; ip link set dev eth0 address {device['mac']} up")
+            for address, length in zip(device["addresses"], (24, 64), strict=True):
+                self.nodes[name].run(f"ip addr add {address}/{length} dev eth0")
+        for name in self.plan:
+            for address in self.loopbacks(name) if name in self.nodes and name not in self.devices else []:
+                self.nodes[name].run(f"ip addr add {address} dev lo")
+
+    def _frr(self, name: str) -> None:
+        node = self.nodes[name]
+        node.start_frr(HEAD.format(profile="datacenter", name=name))
+        planned_frr = self.plan[name]["frr"]
+        result = node.module(
+            {"config": planned_frr["config"], "name_prefix": planned_frr["name_prefix"], "state": "replaced"}
+        )
+        if result.get("failed"):
+            raise LabError(f"{name}: {result['msg']}")
+
+    def _core(self) -> None:
+        self._frr("core1")
+
+    def _edge(self, name: str) -> None:
+        """What role subnet_extension does, and role frr."""
+        extension = self.plan[name]["extension"]
+        call(self.nodes[name], "edge_links", {**extension["links"], "persist": False})
+        call(self.nodes[name], "host_route", {**extension["routes"], "persist": False})
+        self._frr(name)
+
+    def _by_hand(self, name: str) -> None:
+        """Tunnels, ports and the device's routes of an edge that nobody manages."""
+        node, own = self.nodes[name], self.plan[name]["id"]
+        for other in EDGES:
+            if other != own:
+                low, high = sorted((own, other))
+                device = f"ex-vx{other}"
+                node.run(
+                    f"ip link add {device} type vxlan id {low * 4096 + high} dstport 4788 nolearning "
+                    f"local 10.255.0.{own} remote 10.255.0.{other}; "
+                    f"ip link set dev {device} mtu 1550 addrgenmode none address 02:fc:00:00:00:{own:02x} up; "
+                    f"ip addr add fe80::{own:x}/64 dev {device} nodad; "
+                    f"ip neigh replace fe80::{other:x} lladdr 02:fc:00:00:00:{other:02x} dev {device} nud permanent"
+                )
+                if name == "gobgp":
+                    node.run(
+                        f"ip addr add 10.255.0.{own} peer 169.254.20.{other}/32 dev {device}; "
+                        f"ip addr add fd00:20::{own:x} peer fd00:20::{other:x}/128 dev {device} nodad; "
+                        f"ip neigh replace 169.254.20.{other} lladdr 02:fc:00:00:00:{other:02x} dev {device} nud permanent; "
+                        f"ip neigh replace fd00:20::{other:x} lladdr 02:fc:00:00:00:{other:02x} dev {device} nud permanent"
+                    )
+        for device in self.devices.values():
+            edge, port = device["at"].split(":")
+            if edge == name:
+                node.run(f"echo 1 > /proc/sys/net/ipv4/conf/{port}/proxy_arp")
+                for family in ("ipv4", "ipv6"):
+                    node.run(f"echo 0 > /proc/sys/net/{family}/neigh/{port}/proxy_delay")
+                node.run(f"echo 1 > /proc/sys/net/ipv6/conf/{port}/proxy_ndp")
+                for address in device["addresses"]:
+                    node.run(f"ip route add {address} dev {port}")
+                for other in self.devices.values():
+                    if other is not device:
+                        node.run(f"ip neigh add proxy {other['addresses'][1]} dev {port}")
+
+    def _zebra(self, name: str) -> None:
+        """FRR without BGP: router advertisements, by which FRR's other end finds a session without addresses."""
+        node = self.nodes[name]
+        interfaces = ["eth1", *(f"ex-vx{other}" for other in EDGES if other != self.plan[name]["id"])]
+        text = "".join(
+            f"interface {i}\n no ipv6 nd suppress-ra\n ipv6 nd ra-interval 10\n ipv6 nd ra-lifetime 0\nexit\n"
+            for i in interfaces
+        )
+        node.write("/etc/frr/frr.conf", HEAD.format(profile="datacenter", name=name) + text)
+        node.write("/etc/frr/vtysh.conf", "service integrated-vtysh-config\n")
+        daemons = [*(["mgmtd"] if node.new_style else []), "zebra", "staticd"]
+        common = "-d -F datacenter -A 127.0.0.1 --log file:/var/log/frr.log"
+        node.run(" && ".join(f"/usr/lib/frr/{d} {common} >/dev/null 2>&1" for d in daemons) + " && vtysh -b")
+        node.run(f"ip addr add fe80::{self.plan[name]['id']:x}/64 dev eth1 nodad")
+        # its way to the other edges' loopbacks
+        node.run("ping -c 1 -W 5 ff02::1%eth1 >/dev/null")
+        gateway = until(
+            f"{name} hears the core",
+            lambda: node.run("ip -6 neigh show dev eth1 | awk '/^fe80/ {print $1; exit}'").strip(),
+        )
+        node.run(
+            f"ip route add 10.255.0.0/24 src 10.255.0.{self.plan[name]['id']} via inet6 {gateway} dev eth1; "
+            f"ip -6 route add 2001:db8:100::/64 via {gateway} dev eth1"
+        )
+
+    def start_gobgp(self, name: str) -> None:
+        node, own = self.nodes[name], self.plan[name]["id"]
+        zebra = name == "gobgp"
+        imports = [*(f"from-edge{other}" for other in EDGES if zebra and other != own), "from-edges"]
+        text = GOBGP.format(asn=asn(own), id=own, imports=", ".join(f'"{policy}"' for policy in imports))
+        if zebra:
+            text += GOBGP_ZEBRA
+            for other in EDGES:
+                if other != own:
+                    text += GOBGP_NEXT_HOP.format(id=other, asn=asn(other))
+                    for family, next_hop in ((4, f"169.254.20.{other}"), (6, f"fd00:20::{other:x}")):
+                        text += GOBGP_NEXT_HOP_OF.format(id=other, family=family, next_hop=next_hop)
+        text += GOBGP_NEIGHBOR.format(interface="eth1", asn=65001)
+        for other in EDGES:
+            if other != own:
+                text += GOBGP_NEIGHBOR.format(interface=f"ex-vx{other}", asn=asn(other))
+        node.write("/tmp/gobgpd.conf", text, "root:root", "0644")
+        place = rootfs("trixie-edge") / "usr/bin/gobgpd"
+        subprocess.run(
+            node.argv("sh", "-c", "cat > /tmp/gobgpd && chmod 755 /tmp/gobgpd"), input=place.read_bytes(), check=True
+        )
+        node.run("/tmp/gobgpd -f /tmp/gobgpd.conf -l debug >/tmp/gobgpd.log 2>&1 & echo $! >/tmp/gobgpd.pid")
+        until(f"GoBGP of {name} answers", lambda: node.run("gobgp global", check=False), 20)
+        for address in self.loopbacks(name):
+            self.publish(name, address)
+
+    def publish(self, name: str, prefix: str) -> None:
+        self.nodes[name].run(f"gobgp global rib add -a {'ipv6' if ':' in prefix else 'ipv4'} {prefix}")
+
+    def withdraw(self, name: str, prefix: str) -> None:
+        self.nodes[name].run(f"gobgp global rib del -a {'ipv6' if ':' in prefix else 'ipv4'} {prefix}")
+
+    def start_bird(self) -> None:
+        node, own = self.nodes["bird"], 15
+        text = BIRD.format(asn=asn(own), id=own, uplink="eth1")
+        core = until("the core's address", lambda: self.nodes["core1"].run(
+            "ip -6 -o addr show dev eth5 scope link | awk '{print $4}'").strip().partition("/")[0])  # fmt: skip
+        text += f'protocol bgp core1 from core {{ neighbor {core} as 65001; interface "eth1"; }}\n'
+        for other in EDGES:
+            if other != own:
+                text += BIRD_NEIGHBOR.format(
+                    name=f"edge{other}", template="edge", id=other, asn=asn(other), interface=f"ex-vx{other}"
+                )
+        node.write("/tmp/bird.conf", text, "root:root", "0644")
+        node.run("bird -c /tmp/bird.conf -s /run/bird.ctl -P /run/bird.pid")
+
+
+    # what is seen
+
+    def kernel(self, name: str) -> set[str]:
+        """Devices that a node's kernel has a route to, those of others."""
+        found = set()
+        for family in ("-4", "-6"):
+            for route in json.loads(self.nodes[name].run(f"ip -j {family} route show")):
+                if SUBNET.match(route["dst"]) and route.get("dev", "").startswith("ex-vx"):
+                    found.add(route["dst"])
+        return found
+
+    def paths(self, name: str) -> dict[str, int]:
+        """Devices that a node's BGP knows, and the number of paths to each."""
+        node = self.nodes[name]
+        found: dict[str, int] = {}
+        if name in ("speaker", "gobgp"):
+            for family in ("ipv4", "ipv6"):
+                for prefix, paths in json.loads(node.run(f"gobgp global rib -j -a {family}")).items():
+                    found[prefix.partition("/")[0]] = len(paths)
+        elif name == "bird":
+            current = ""
+            for line in node.run("birdc -s /run/bird.ctl -r show route").splitlines():
+                if match := re.match(r"([0-9a-f.:]+)/\d+ +(?=unicast)|( +)(?=unicast)", line):
+                    current = match[1] or current
+                    found[current] = found.get(current, 0) + 1
+        else:
+            for family in ("ipv4", "ipv6"):
+                for prefix, paths in node.show(f"show bgp {family} unicast")["routes"].items():
+                    found[prefix.partition("/")[0]] = len(paths)
+        return {address: count for address, count in found.items() if SUBNET.match(address)}
+
+    def addresses(self, *without: str) -> set[str]:
+        """Of the declared devices."""
+        return {a for name, d in self.devices.items() if name not in without for a in d["addresses"]}
+
+    def own(self, name: str) -> set[str]:
+        """Of the devices at an edge."""
+        return {a for d in self.devices.values() if d["at"].startswith(f"{name}:") for a in d["addresses"]}
+
+    def settled(self, deadline_s: float = 60) -> None:
+        """Every edge has all devices, and nothing else of the subnet."""
+        for name in EDGES.values():
+            wanted = self.addresses()
+            until(f"{name} knows {wanted}", lambda n=name, w=wanted: set(self.paths(n)) == w, deadline_s)
+            if name in INSTALLING:
+                until(
+                    f"the kernel of {name} has them",
+                    lambda n=name, w=wanted - self.own(name): self.kernel(n) == w,
+                    deadline_s,
+                )
+
+    def watch(self) -> None:
+        """From now on each edge's kernel says when a route changes."""
+        for name in INSTALLING:
+            self.nodes[name].run(
+                "kill $(cat /run/monitor.pid 2>/dev/null) 2>/dev/null;"
+                "ip -ts monitor route >/run/monitor.log 2>&1 & echo $! >/run/monitor.pid"
+            )
+            until(f"{name} is watched", lambda n=name: self.nodes[n].run("pgrep -f 'ip -ts monitor' || true"), 5)
+
+    def gone(self, name: str, address: str, since: float) -> float | None:
+        """Seconds from a moment until a node's kernel lost a route; None while it has not."""
+        pattern = rf"^\[([^\]]+)\] ?Deleted {re.escape(address)} "
+        found = re.findall(pattern, self.nodes[name].run("cat /run/monitor.log"), re.MULTILINE)
+        return datetime.fromisoformat(found[-1]).timestamp() - since if found else None
+
+
+def _devices() -> dict[str, dict[str, Any]]:
+    import yaml
+
+    data = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    return dict(data["subnet_extensions"]["lan"]["devices"])
