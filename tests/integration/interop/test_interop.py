@@ -11,7 +11,8 @@ import time
 import pytest
 from figures import accepting, record
 from frrlab import until
-from interoplab import EDGES, INSTALLING, Lab, call
+from interoplab import Lab, call
+from speakers import EDGES, INSTALLING
 
 HOLD_S = 9
 NEW = {4: "20.0.0.50", 6: "2001:db8:20::50"}
