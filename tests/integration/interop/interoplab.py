@@ -9,6 +9,7 @@ import json
 import os
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -54,29 +55,24 @@ class Lab:
     """core1; vrouter1 and vrouter2 by the plan; speaker (GoBGP), gobgp (GoBGP and zebra), bird; node1 to node4."""
 
     def __init__(self) -> None:
-        self.plan = planned()
-        self.devices = json.loads(json.dumps(_devices()))
+        self.devices = _devices()
+        self.plan = {name: node for name, node in planned().items() if name not in self.devices}
         self.nodes: dict[str, Node] = {}
         try:
-            for name in ("core1", "vrouter1", "vrouter2", "speaker", "gobgp", "bird"):
-                self.nodes[name] = Node(name, f"{self.plan[name]['release']}-edge", "datacenter")
-            for name in self.devices:
-                self.nodes[name] = Node(name, "trixie-edge", "datacenter")
+            for name in (*self.plan, *self.devices):  # not by threads: a node ends with the one that made it
+                self._node(name)
             self._wire()
-            self._core()
-            for name in ("vrouter1", "vrouter2"):
-                self._edge(name)
-            self._by_hand("speaker")
-            self._by_hand("gobgp")
-            self._by_hand("bird")
-            self._zebra("speaker")
-            self._zebra("gobgp")
-            self.start_gobgp("speaker")
-            self.start_gobgp("gobgp")
-            self.start_bird()
+            with ThreadPoolExecutor(max_workers=4) as pool:
+                starts = (self._frr, self._edge, self._edge, self._by_hand, self._by_hand, self._by_hand)
+                names = ("core1", "vrouter1", "vrouter2", "speaker", "gobgp", "bird")
+                list(pool.map(lambda start, name: start(name), starts, names))
         except BaseException:
             self.stop()
             raise
+
+    def _node(self, name: str) -> None:
+        release = self.plan[name]["release"] if name not in self.devices else "trixie"
+        self.nodes[name] = Node(name, f"{release}-edge", "datacenter")
 
     def stop(self) -> None:
         for node in self.nodes.values():
@@ -101,7 +97,7 @@ class Lab:
             for address, length in zip(device["addresses"], (24, 64), strict=True):
                 self.nodes[name].run(f"ip addr add {address}/{length} dev eth0")
         for name in self.plan:
-            for address in self.loopbacks(name) if name in self.nodes and name not in self.devices else []:
+            for address in self.loopbacks(name):
                 self.nodes[name].run(f"ip addr add {address} dev lo")
 
     def _frr(self, name: str) -> None:
@@ -113,9 +109,6 @@ class Lab:
         )
         if result.get("failed"):
             raise LabError(f"{name}: {result['msg']}")
-
-    def _core(self) -> None:
-        self._frr("core1")
 
     def _edge(self, name: str) -> None:
         """What role subnet_extension does, and role frr."""
@@ -159,6 +152,11 @@ class Lab:
                 for other in self.devices.values():
                     if other is not device:
                         node.run(f"ip neigh add proxy {other['addresses'][1]} dev {port}")
+        if name == "bird":
+            self.start_bird()
+        else:
+            self._zebra(name)
+            self.start_gobgp(name)
 
     def _zebra(self, name: str) -> None:
         """FRR without BGP: router advertisements, by which FRR's other end finds a session without addresses."""
