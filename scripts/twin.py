@@ -271,7 +271,7 @@ def up(options: argparse.Namespace) -> int:
     if stands and options.remove:
         stands = False
         good = run.step("Take it away", lambda: _nothing(run.playbook("twin_down"))) and good
-    summary(run, nodes, overview, options.fabric, good=good, stands=stands)
+    summary(run, nodes, overview, options.fabric, good=good, again=not options.once, stands=stands)
     return 0 if good else 1
 
 
@@ -324,6 +324,7 @@ def summary(
     fabric_file: Path,
     *,
     good: bool,
+    again: bool,
     stands: bool,
 ) -> None:
     say()
@@ -334,7 +335,8 @@ def summary(
     say()
     name = run.directory.name
     if good:
-        say(f"The fabric '{name}' came up, was checked on live state, and a second run moved nothing.")
+        second = ", and a second run moved nothing" if again else ""
+        say(f"The fabric '{name}' came up and was checked on live state{second}.")
     else:
         say(f"NOT GOOD: see the step that failed above, and {run.log.relative_to(ROOT)}")
     if stands:

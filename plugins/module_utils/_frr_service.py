@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 # FRR names them in /etc/frr/daemons; zebra, staticd, mgmtd and watchfrr always start and do not stand there.
 DAEMONS = (
@@ -33,6 +33,7 @@ DAEMONS = (
 
 _INTEGRATED = "service integrated-vtysh-config"
 _FORWARDING = re.compile(r"^no (ip|ipv6) forwarding\n", re.MULTILINE)
+_FAMILY = {"ip": "ipv4", "ipv6": "ipv6"}
 
 
 def enabled(text: str) -> dict[str, bool]:
@@ -72,12 +73,12 @@ def is_untouched(frr_conf: str) -> bool:
     return all(line in packaged or line.startswith("#") for line in lines)
 
 
-def without_forwarding_lines(frr_conf: str) -> str:
+def without_forwarding_lines(frr_conf: str, but: Container[str] = ()) -> str:
     """
     FRR writes `no ip forwarding` when the sysctl is 0 at that moment, and turns forwarding off when it reads it again.
-    Forwarding belongs to sysctl.d.
+    Forwarding belongs to sysctl.d. `but`: families of which somebody says what the file shall have.
     """
-    return _FORWARDING.sub("", frr_conf)
+    return _FORWARDING.sub(lambda found: found[0] if _FAMILY[found[1]] in but else "", frr_conf)
 
 
 def unsaved_lines(running: str, saved: str) -> list[str]:

@@ -119,8 +119,14 @@ options:
         changed, one at a time. Before each, the cluster says whether it can be stopped, and after each there have to be
         full quorum, all OSDs and clean placement groups again. C(noout) is set meanwhile.
       - It stops at the first doubt and says the way back. Run it on one node after the other.
+      - V(prepare) comes before V(rolling), on all nodes, those without a monitor, too. It only writes the addresses
+        that monitors will have into O(mon_host), beside those that they have, and does so only if V(rolling) could
+        begin. Without it, a client that begins on a node whose turn has not come finds no monitor once the last one
+        has moved.
+      - While monitors have to move, V(rolling) leaves their former addresses in O(mon_host). Once more V(rolling) on
+        all nodes takes them out at the end.
     type: str
-    choices: [refuse, rolling]
+    choices: [refuse, prepare, rolling]
     default: refuse
   deadline_s:
     description: How long a rolling change waits for the cluster after each step.
@@ -255,7 +261,7 @@ def main() -> None:
             },
             "monitor": {"type": "str"},
             "mtu": {"type": "int"},
-            "readdress": {"type": "str", "choices": ["refuse", "rolling"], "default": "refuse"},
+            "readdress": {"type": "str", "choices": ["refuse", "prepare", "rolling"], "default": "refuse"},
             "deadline_s": {"type": "int", "default": 180},
         },
         supports_check_mode=True,

@@ -22,7 +22,7 @@ description:
 notes:
   - An option that is not given has FRR's default, which depends on the node's profile, C(frr defaults traditional) or
     C(datacenter). The profile of a running FRR is never changed.
-  - Forwarding belongs to sysctl, so C(ip forwarding) lines are ignored.
+  - Forwarding belongs to sysctl, so C(ip forwarding) lines are ignored unless O(config.forwarding) is given.
   - On a node whose frr.conf is written by Proxmox's SDN the module refuses to work.
 seealso:
   - name: FRR, BGP
@@ -586,6 +586,19 @@ options:
                   unsuppress_map: {type: str, description: "Announce parts of an aggregate that this route map
                     matches."}
                   weight: {type: int, description: "The weight of routes from this neighbor."}
+      forwarding:
+        type: dict
+        description:
+          - Whether the kernel forwards, said by FRR, too. A family that is not given is left alone, in the kernel and
+            in FRR's file.
+          - V(false) switches it off and keeps C(no ip forwarding) or C(no ipv6 forwarding) in the file. A node that
+            shall not forward needs that beside its sysctls, since FRR switches forwarding on where it is reloaded with
+            a file that does not have the line. V(true) switches it on, and takes such a line out of the file.
+          - With O(state=deleted), the line leaves the file and the kernel stays as it is. O(state=gathered) and
+            O(state=parsed) leave it out, since FRR shows what the kernel has, whoever set it.
+        suboptions:
+          ipv4: {type: bool, description: "Whether IPv4 is forwarded."}
+          ipv6: {type: bool, description: "Whether IPv6 is forwarded."}
       raw_lines: {type: list, elements: str, description: "Escape hatch, top-level lines and blocks as FRR writes them;
         checked by a dry run of vtysh, otherwise taken as they are."}
   state: {type: str, default: merged, choices: [merged, replaced, overridden, deleted, gathered, rendered, parsed],

@@ -37,6 +37,21 @@ options:
     type: str
     choices: [datacenter, traditional]
     default: datacenter
+  forwarding:
+    description:
+      - Whether the kernel forwards, for families of which F(/etc/frr/frr.conf) shall say so, as
+        O(routed.fabric.frr_bgp#module:config.forwarding) does. The file is made right before FRR starts or is reloaded.
+      - A reload switches forwarding on in a kernel where it is off, unless the file has C(no ip forwarding), and C(no
+        ipv6 forwarding). For a family that is not given these lines are taken out of the file before a start or a
+        reload.
+    type: dict
+    suboptions:
+      ipv4:
+        description: Whether IPv4 is forwarded.
+        type: bool
+      ipv6:
+        description: Whether IPv6 is forwarded.
+        type: bool
 attributes:
   check_mode:
     description: Can run in check_mode and return changed status prediction without modifying the target.
@@ -86,6 +101,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.routed.fabric.plugins.module_utils import _frr_service as service
+from ansible_collections.routed.fabric.plugins.module_utils._frr import _forwarding
 from ansible_collections.routed.fabric.plugins.module_utils._info import _frr, _stable
 from ansible_collections.routed.fabric.plugins.module_utils._ip._files import Files
 from ansible_collections.routed.fabric.plugins.module_utils._ip._transport import IpError
@@ -106,6 +122,8 @@ class FrrDaemons:
         self._module = module
         self._files = Files(module.atomic_move, module.tmpdir)
         self._wanted: dict[str, bool] = wanted_daemons(module.params["daemons"])
+        given = module.params["forwarding"] or {}
+        self._forwarding: dict[str, bool] = {family: on for family, on in given.items() if on is not None}
 
     def run(self) -> dict[str, Any]:
         installed = self._files.exists("/usr/lib/frr/frrinit.sh")
@@ -122,7 +140,8 @@ class FrrDaemons:
         if action == "start" and service.is_untouched(texts[FRR_CONF]):
             wanted_texts[FRR_CONF] = service.first_config(socket.gethostname(), self._module.params["profile"])
         if action:
-            wanted_texts[FRR_CONF] = service.without_forwarding_lines(wanted_texts[FRR_CONF])
+            text = service.without_forwarding_lines(wanted_texts[FRR_CONF], self._forwarding)
+            wanted_texts[FRR_CONF] = _forwarding.in_file(text, self._forwarding)
         if action == "reload":
             self._refuse_unsaved(texts[FRR_CONF])
         changed_texts = {path: text for path, text in wanted_texts.items() if text != texts[path]}
@@ -255,6 +274,7 @@ def main() -> None:
         argument_spec={
             "daemons": {"type": "dict", "required": True},
             "profile": {"type": "str", "choices": ["datacenter", "traditional"], "default": "datacenter"},
+            "forwarding": {"type": "dict", "options": {"ipv4": {"type": "bool"}, "ipv6": {"type": "bool"}}},
         },
         supports_check_mode=True,
     )

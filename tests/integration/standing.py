@@ -155,11 +155,13 @@ class Fabric:
         try:
             if "seen" in fault:
                 self.wait(f"the effect of {fault['check']}", lambda: self.shell(node, fault["seen"]).returncode == 0)
-            assert self.red(node, wait_s=0) == {fault["check"]}
+            red = self.red(node, wait_s=0)
+            assert red == {fault["check"]}, f"red: {sorted(red)}"
         finally:
             self.ask(place, fault["undo"])
         settled()
-        assert self.red(node, wait_s=60) == set()
+        red = self.red(node, wait_s=60)
+        assert red == set(), f"still red: {sorted(red)}"
 
     def verify(self) -> Play:
         """The checks on live state, which have to pass."""

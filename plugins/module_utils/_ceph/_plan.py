@@ -151,6 +151,18 @@ def check_mon_host(values: Values, monmap: Sequence[Member], moving: Sequence[Mo
         )
 
 
+def on_the_way(mon_host: str | None, moving: Sequence[Move]) -> str | None:
+    """mon_host while monitors move: where each is and where each will be, so that whoever begins finds one.
+
+    A client that begins with the former addresses alone finds nobody once the last of them is given up, and goes on
+    looking there for ever; one that begins with the new ones alone finds nobody before the first has moved.
+    """
+    listed = host_addresses(mon_host or "", "mon_host")
+    both = [a for move in moving for vector in (move.before, move.after) for a in host_addresses(vector, "monitors")]
+    missing = [str(a) for a in dict.fromkeys(both) if a not in listed]
+    return ",".join([*([mon_host] if mon_host else []), *missing]) or None
+
+
 def check_database(dump: Sequence[Mapping[str, Any]], wanted: Wanted, conf: Conf) -> None:
     """The monitors' own configuration says nothing else: daemons elsewhere and clients without the line follow it."""
     for entry in dump:

@@ -20,21 +20,18 @@ from ansible_collections.routed.fabric.plugins.module_utils._ceph._wanted import
 
 
 class Rolling:
-    """`write`: puts the finished ceph.conf in its place; `restore`: the former one."""
+    """`write`: puts the new ceph.conf in its place."""
 
-    def __init__(
-        self, cluster: Cluster, deadline_s: float, write: Callable[[], None], restore: Callable[[], None]
-    ) -> None:
+    def __init__(self, cluster: Cluster, deadline_s: float, write: Callable[[], None]) -> None:
         self._cluster = cluster
         self._deadline_s = deadline_s
         self._write = write
-        self._restore = restore
         self.commands: list[str] = []
         self._back: list[str] = []
         """What undoes the steps so far, the last one first."""
 
-    def run(self, own: Move | None, daemons: Sequence[str]) -> None:
-        """`own`: this node's monitor if it moves; `daemons`: what restarts after it."""
+    def check(self, own: Move | None) -> int:
+        """That this is a time to begin; the number of monitors. `own`: this node's monitor if it moves."""
         monitors = self._cluster.monmap()
         known = [str(a) for m in monitors for a in m.addresses]
         going = [str(a) for a in host_addresses(own.after, "monitors")] if own else []
@@ -42,6 +39,8 @@ class Rolling:
         self._cluster = self._cluster.at([*known, *(a for a in going if a not in known)])
         count = len(monitors)
         doubts = self._cluster.health().doubts(count)
+        # one without a unit of its own, as in cephadm's containers, could not be started again
+        doubts += self._cluster.not_running(f"mon.{own.name}") if own else []
         if doubts:
             raise CephError(f"the cluster is in no state to restart daemons: {'; '.join(doubts)}; nothing was changed")
         if "noout" in self._cluster.flags():
@@ -50,6 +49,11 @@ class Rolling:
                 "noout is set: somebody works on the cluster, or a change like this one was stopped; nothing was "
                 "changed. When all is well, `ceph osd unset noout`, and run this again: it goes on where it was"
             )
+        return count
+
+    def run(self, own: Move | None, daemons: Sequence[str]) -> None:
+        """`daemons`: what restarts after the monitor."""
+        count = self.check(own)
         try:
             self._do("ceph osd set noout", lambda: self._cluster.ask("osd", "set", "noout"))
             self._back.insert(0, "ceph osd unset noout")

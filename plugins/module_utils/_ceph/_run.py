@@ -22,11 +22,10 @@ from ansible_collections.routed.fabric.plugins.module_utils._ceph._rolling impor
 
 
 class Work(NamedTuple):
-    """A change: the file before and after, its text before, and what it means for daemons that run."""
+    """A change: the file before and after, and what it means for daemons that run."""
 
     before: Conf
     after: Conf
-    text: str | None
     moving: tuple[_plan.Move, ...]
     restarts: tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -46,28 +45,39 @@ class Network:
         text = self._file.read()
         before = Conf(text or "", self._file.path)
         if self._params["state"] == "gathered":
-            return self._result(Work(before, before, text, (), ()), {}, self._monmap([]))
-        after = Conf(text or "", self._file.path)
-        _wanted.apply(after, wanted)
-        values = _wanted.effective(after, "global")
-        picked = self._check(after, wanted, values)
+            return self._result(Work(before, before, (), ()), {}, self._monmap([]))
+        pure = Conf(text or "", self._file.path)
+        _wanted.apply(pure, wanted)
+        values = _wanted.effective(pure, "global")
+        picked = self._check(pure, wanted, values)
         monmap = self._monmap([str(a) for a in _wanted.host_addresses(values.get("mon_host") or "", "mon_host")])
         vectors = {m.name: _wanted.vector(m.address) for m in wanted.monitors}
         moving = _plan.moves(wanted.monitors, monmap, vectors) if monmap else ()
-        restarts = _plan.restarts(before, after, self._daemons)
+        restarts = _plan.restarts(before, pure, self._daemons)
         if monmap and not restarts:
-            restarts = _plan.misplaced(after, self._cluster.osd_addresses(), self._daemons)
-        work = Work(before, after, text, tuple(moving), restarts)
+            restarts = _plan.misplaced(pure, self._cluster.osd_addresses(), self._daemons)
+        after = self._written(before, pure, moving)
+        work = Work(before, after, tuple(moving), restarts)
         result = self._result(work, picked, monmap)
         if monmap:
             _plan.check_mon_host(values, monmap, moving)
-            _plan.check_database(self._cluster.config(), wanted, after)
-        elif before.text != after.text and self._daemons:
+            _plan.check_database(self._cluster.config(), wanted, pure)
+        elif before.text != pure.text and self._daemons:
             raise CephError(
                 f"this node has {', '.join(self._daemons)}, and no monitor answers, so nobody can say what a change of "
                 f"{self._file.path} would do; bring the cluster up first"
             )
         return self._change(work, result)
+
+    def _written(self, before: Conf, pure: Conf, moving: Sequence[_plan.Move]) -> Conf:
+        """What is written now: as long as monitors have to move, their former addresses stay beside the new ones."""
+        mode = self._params["readdress"]
+        if mode == "refuse" or (mode == "rolling" and not moving):
+            return pure
+        after = Conf((before if mode == "prepare" else pure).text, self._file.path)
+        if moving and self._params["mon_host"] is not None:
+            after.set("global", "mon_host", _plan.on_the_way(after.get("global", "mon_host"), moving))
+        return after
 
     def _check(self, after: Conf, wanted: _wanted.Wanted, values: _wanted.Values) -> dict[str, str]:
         """The node, whatever the cluster says."""
@@ -106,9 +116,11 @@ class Network:
         return []
 
     def _change(self, work: Work, result: dict[str, Any]) -> dict[str, Any]:
-        before, after, text, moving, restarts = work
+        before, after, moving, restarts = work
         own = next((move for move in moving if move.name == self._params["monitor"]), None)
         rolling = self._params["readdress"] == "rolling"
+        if self._params["readdress"] == "prepare":
+            return self._prepare(work, own, result)
         if moving and not rolling:
             listed = ", ".join(f"{m.name} from {m.before} to {m.after}" for m in moving)
             raise CephError(
@@ -128,12 +140,7 @@ class Network:
             result["commands"] = result["plan"]["order"] if rolling and (own or restarts) else writes
             return result
         if rolling and (own or restarts):
-            roll = Rolling(
-                self._cluster,
-                self._params["deadline_s"],
-                lambda: self._file.write(after.text),
-                lambda: self._file.write(text),
-            )
+            roll = Rolling(self._cluster, self._params["deadline_s"], lambda: self._file.write(after.text))
             roll.run(own, [daemon for daemon, dummy in restarts])
             result["commands"] = roll.commands
             return result
@@ -141,8 +148,18 @@ class Network:
         result["commands"] = writes
         return result
 
+    def _prepare(self, work: Work, own: _plan.Move | None, result: dict[str, Any]) -> dict[str, Any]:
+        """mon_host alone, and only where the change could begin now."""
+        result["changed"] = work.before.text != work.after.text
+        if result["changed"]:
+            Rolling(self._cluster, 0, lambda: None).check(own)
+            result["commands"] = [f"write {self._file.path}"]
+            if not self._module.check_mode:
+                self._file.write(work.after.text)
+        return result
+
     def _result(self, work: Work, picked: dict[str, str], monmap: Sequence[Member]) -> dict[str, Any]:
-        before, after, dummy, moving, restarts = work
+        before, after, moving, restarts = work
         health = self._cluster.health() if monmap else None
         plan = _plan.Plan(
             moving,

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.routed.fabric.plugins.module_utils._frr import _forwarding
 from ansible_collections.routed.fabric.plugins.module_utils._frr._canonical import canonical
 from ansible_collections.routed.fabric.plugins.module_utils._frr._difference import batches, difference
 from ansible_collections.routed.fabric.plugins.module_utils._frr._errors import FrrError
@@ -134,6 +135,24 @@ def renew(commands: Sequence[Line], vtysh: Vtysh) -> None:
         outcome = vtysh.apply(unparse([command]))
         if not outcome.accepted:
             raise RefusedError(_said("FRR refused to apply its route maps anew", outcome))
+
+
+def switch(commands: Sequence[Line], plan: Plan, vtysh: Vtysh) -> Node:
+    """Forwarding, after everything else. Raises RefusedError, and goes back, where the kernel is not as wanted then."""
+    outcome = vtysh.apply(unparse(commands))
+    node = read_node(vtysh.read())
+    left = [text for context, text in commands if (text.startswith("no ")) != ((context, _off(text)) in node.lines)]
+    if left:
+        vtysh.apply(unparse(_forwarding.back(commands)))
+        raise RefusedError(
+            _said("FRR did not switch forwarding", outcome)
+            + f"; not in effect: {' | '.join(left)}; {undo_plan(plan, node, vtysh)}"
+        )
+    return node
+
+
+def _off(text: str) -> str:
+    return text if text.startswith("no ") else f"no {text}"
 
 
 def _feed(commands: Sequence[Line], vtysh: Vtysh) -> Outcome:

@@ -351,7 +351,13 @@ def config_options() -> dict[str, Any]:
 
 def argument_spec() -> dict[str, Any]:
     return {
-        "config": block({**config_options(), "raw_lines": strings()}),
+        "config": block(
+            {
+                **config_options(),
+                "forwarding": block({"ipv4": boolean(), "ipv6": boolean()}),
+                "raw_lines": strings(),
+            }
+        ),
         "state": string(choices=STATES, default="merged"),
         "name_prefix": string(default="fabric-"),
         "running_config": string(),

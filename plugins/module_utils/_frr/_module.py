@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.routed.fabric.plugins.module_utils._frr import _apply, _node, _saved
+from ansible_collections.routed.fabric.plugins.module_utils._frr import _apply, _forwarding, _node, _saved
 from ansible_collections.routed.fabric.plugins.module_utils._frr._argspec import argument_spec
 from ansible_collections.routed.fabric.plugins.module_utils._frr._errors import FrrError
 from ansible_collections.routed.fabric.plugins.module_utils._frr._gather import gather
@@ -31,6 +31,7 @@ class Call:
         self.module = module
         self.state: str = module.params["state"]
         self.config: dict[str, Any] = without_unset(module.params["config"] or {})
+        self.forwarding: dict[str, bool] = self.config.get("forwarding") or {}
         self.prefix: str = module.params["name_prefix"]
         self.vtysh = Vtysh(module.run_command, tmpdir=module.tmpdir)
         self.warnings: list[str] = []
@@ -48,7 +49,7 @@ class Call:
 
     def _rendered(self) -> str:
         raw = parse("\n".join(self.config.get("raw_lines") or ()))
-        return mask(unparse([*render(self.config, *NEWEST), *raw]))
+        return mask(unparse([*_forwarding.lines(self.forwarding), *render(self.config, *NEWEST), *raw]))
 
     def _gathered(self, node: _apply.Node) -> Any:
         return mask_data(gather(node.lines, node.version, node.profile))
@@ -79,11 +80,15 @@ class Call:
         if plan.commands and not self.module.check_mode:
             after, warnings = _apply.apply_plan(plan, self.vtysh)
             self.warnings += warnings
+        # deleted: the kernel keeps what it has, and the file says nothing of it any more
+        switches = _forwarding.commands(node.lines, self.forwarding) if self.state != "deleted" else []
+        if switches and not self.module.check_mode:
+            after = _apply.switch(switches, plan, self.vtysh)
         renewal = _apply.renewal(plan) if self.module.params["renew_protocol_route_maps"] else []
         if renewal and not self.module.check_mode:
             _apply.renew(renewal, self.vtysh)
-        saved_changed, saved_before, saved_after = self._save(plan, after)
-        return self._result(plan, renewal, saved_changed, saved_before, saved_after)
+        saved_changed, saved_before, saved_after = self._save(plan, after, switches)
+        return self._result(plan, [*renewal, *switches], saved_changed, saved_before, saved_after)
 
     def _plan(self, node: _apply.Node) -> _apply.Plan:
         config = self.config
@@ -95,35 +100,49 @@ class Call:
             validate(config, node.version, gather(stays, node.version, node.profile))
         return plan
 
-    def _save(self, plan: _apply.Plan, after: _apply.Node) -> tuple[bool, str, str]:
+    def _save(self, plan: _apply.Plan, after: _apply.Node, switches: list[Line]) -> tuple[bool, str, str]:
         """Bring the file up to date. In check mode, what is there now stands for what will be."""
         if not self.module.params["save"]:
             return False, "", ""
         saved = self.vtysh.saved()
-        if not (plan.commands and self.module.check_mode) and not _saved.is_stale(saved, after, plan.ours):
+        wanted = dict.fromkeys(self.forwarding, True) if self.state == "deleted" else self.forwarding
+        stale = _saved.is_stale(saved, after, plan.ours) or _forwarding.in_file(saved or "", wanted) != (saved or "")
+        if not (plan.commands and self.module.check_mode) and not stale:
             return False, "", ""
-        text = _saved.file_text(saved, after, plan.ours)
+        text = _forwarding.in_file(_saved.file_text(saved, after, plan.ours), wanted)
         if not self.module.check_mode:
             try:
                 self.vtysh.save(text)
             except FrrError as exc:
+                _apply.renew(_forwarding.back(switches), self.vtysh)
                 raise FrrError(f"{exc}; {_apply.undo_plan(plan, after, self.vtysh)}") from exc
-        return True, _ours_of(saved or "", plan), _ours_of(text, plan)
+        return True, self._ours_of(saved or "", plan), self._ours_of(text, plan)
+
+    def _ours_of(self, text: str, plan: _apply.Plan) -> str:
+        found = parse(text)
+        switched = _forwarding.lines(_forwarding.state(found, self.forwarding))
+        return _text([*switched, *plan.node.canonical(owned(found, plan.ours))])
 
     def _result(
-        self, plan: _apply.Plan, renewal: list[Line], saved: bool, saved_before: str, saved_after: str
+        self, plan: _apply.Plan, more: list[Line], saved: bool, saved_before: str, saved_after: str
     ) -> dict[str, Any]:
         node = plan.node
-        commands = [mask(line) for line in unparse([*plan.commands, *renewal]).splitlines()]
+        commands = [mask(line) for line in unparse([*plan.commands, *more]).splitlines()]
+        there = _forwarding.state(node.lines, self.forwarding)
+        then = there if self.state == "deleted" else self.forwarding
         result: dict[str, Any] = {
-            "changed": bool(plan.commands or renewal) or saved,
+            "changed": bool(plan.commands or more) or saved,
             "before": mask_data(gather(plan.got, node.version, node.profile)),
             "after": mask_data(gather(plan.wanted, node.version, node.profile)),
             "commands": commands,
             "saved": saved,
         }
-        if plan.commands:
-            before, after = mask_pair(_text(plan.got), _text(plan.wanted))
+        if self.forwarding:
+            result["before"]["forwarding"], result["after"]["forwarding"] = there, dict(then)
+        if plan.commands or there != then:
+            before, after = mask_pair(
+                _text([*_forwarding.lines(there), *plan.got]), _text([*_forwarding.lines(then), *plan.wanted])
+            )
             what = "running configuration (lines of this module)"
         else:
             before, after = mask_pair(saved_before, saved_after)
@@ -135,10 +154,6 @@ class Call:
 
 def _text(lines: list[Line]) -> str:
     return unparse(sorted(lines, key=lambda line: (line[0] or (line[1],))[0]))
-
-
-def _ours_of(text: str, plan: _apply.Plan) -> str:
-    return _text(plan.node.canonical(owned(parse(text), plan.ours)))
 
 
 def without_unset(value: Any) -> Any:

@@ -92,6 +92,8 @@ def listed(config: Mapping[str, Any]) -> set[Thing]:
     things.update(
         ("protocol_route_map", e["afi"], e["protocol"], "default") for e in config.get("protocol_route_maps") or ()
     )
+    # no line is a part of it (_forwarding.py), but it is something that is listed
+    things.update(("forwarding", family) for family in config.get("forwarding") or ())
     return things
 
 

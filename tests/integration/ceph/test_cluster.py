@@ -32,7 +32,13 @@ def test_nothing_of_ceph_listens_on_ipv4(ceph: Ceph) -> None:
 def test_no_node_has_an_ipv4_address_or_forwards(ceph: Ceph) -> None:
     for node in ceph.members:
         assert ceph.ask(node, "ip -4 -o address show scope global").strip() == ""
-        assert ceph.ask(node, "cat /proc/sys/net/ipv6/conf/all/forwarding").strip() == "0"
+        assert (
+            ceph.ask(node, "cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding").split()
+            == ["0"] * 2
+        )
+        # without them, the next reload of FRR would switch it on
+        lines = ceph.ask(node, "grep forwarding /etc/frr/frr.conf").splitlines()
+        assert sorted(lines) == ["no ip forwarding", "no ipv6 forwarding"]
 
 
 def test_an_object_is_read_back_from_another_node(ceph: Ceph) -> None:

@@ -35,6 +35,9 @@ def test_a_node_comes_back_by_itself(ceph: Ceph, node: str) -> None:
     said = ceph.ask(node, "journalctl -b -o cat -u fabric-online-ceph.service")
     assert "the fabric is there after" in said, said
     assert ceph.json(node, "ip -6 -j route show default")[0]["protocol"] == "bgp"
+    assert (
+        ceph.ask(node, "cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding").split() == ["0"] * 2
+    )
     record(
         "ceph",
         f"reboot of {node} to a whole cluster",

@@ -55,14 +55,14 @@ def roll(source: Ceph, target: Ceph, network: str, name: str) -> tuple[float, fl
     assert quorum.fewest >= 2, quorum
     target.whole()
     assert all_in(target, network), addresses(target)
-    written = target.check_objects("ceph01", name, bench)
+    written = target.check_objects("ceph03", name, bench)
     record(
         "ceph",
         f"all monitors moved to {network}:/64",
         f"{seconds:.0f} s; 0 of {written} objects lost, longest operation {bench.longest_s:.1f} s; never fewer than "
         f"{quorum.fewest} of 3 monitors in quorum ({quorum.samples} samples), elections of {quorum.without_s:.1f} s",
         1,
-        "rolling, three nodes one after the other, rados bench 64 KiB 2 at a time from one of them",
+        "rolling, three nodes one after the other, rados bench 64 KiB one at a time from one of them",
     )
     return seconds, bench.longest_s
 

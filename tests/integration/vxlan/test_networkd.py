@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from conftest import LOOPBACK
-from frrlab import until
+from frrlab import LabError, until
 
 STAND_INS = r"""
 rm -rf /usr/share/ifupdown2 /usr/sbin/ifup /etc/systemd/network/*
@@ -62,7 +62,10 @@ def test_networkd_agrees_and_brings_it_back(machine: Any, family: str) -> None:
     machine.shell("ip link add tap100i0 type veth peer name guest0; ip link set dev tap100i0 master vmbr200 up")
     machine.shell("ip -o monitor link > /run/moved 2>&1 < /dev/null & echo $! > /run/monitor; sleep 0.3")
     machine.shell(NETWORKD)
-    until("systemd-networkd took over", lambda: configured(machine), 30)
+    try:
+        until("systemd-networkd took over", lambda: configured(machine), 30)
+    except LabError as error:
+        raise AssertionError(f"{error}\n{machine.read('/run/networkd.log')[-6000:]}") from None
     machine.shell("kill $(cat /run/monitor)")
     moved = machine.read("/run/moved").splitlines()
     assert [line for line in moved if "Deleted" in line or (" state DOWN" in line and "vmbr" in line)] == []

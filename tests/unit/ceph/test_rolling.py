@@ -84,7 +84,7 @@ class Fake(Cluster):
 
 
 def roll(cluster: Fake, own: Move | None, daemons: Sequence[str]) -> Rolling:
-    rolling = Rolling(cluster, 9, lambda: cluster.done.append("write"), lambda: cluster.done.append("restore"))
+    rolling = Rolling(cluster, 9, lambda: cluster.done.append("write"))
     rolling.run(own, daemons)
     return rolling
 
@@ -129,6 +129,16 @@ def test_without_full_health_nothing_is_begun() -> None:
         "changed"
     )
     assert cluster.done == ["x"]
+
+
+def test_a_monitor_without_a_unit_is_not_moved() -> None:
+    """As cephadm has it, in a container: it could not be started again."""
+    cluster = Fake()
+    cluster.not_running = lambda daemon: [f"{daemon} is inactive"]  # type: ignore[method-assign]
+    assert stopped(cluster, MOVE, ["osd.0"]) == (
+        "the cluster is in no state to restart daemons: mon.c1 is inactive; nothing was changed"
+    )
+    assert cluster.done == []
 
 
 def test_noout_of_somebody_else() -> None:

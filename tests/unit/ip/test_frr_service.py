@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.routed.fabric.plugins.module_utils import _frr_service as service
+from ansible_collections.routed.fabric.plugins.module_utils._frr._forwarding import in_file
 
 
 def test_daemons() -> None:
@@ -30,7 +31,19 @@ def test_untouched() -> None:
 
 
 def test_forwarding_lines() -> None:
-    assert service.without_forwarding_lines("a\nno ip forwarding\nno ipv6 forwarding\nb\n") == "a\nb\n"
+    text = "a\nno ip forwarding\nno ipv6 forwarding\nb\n"
+    assert service.without_forwarding_lines(text) == "a\nb\n"
+    assert service.without_forwarding_lines(text, {"ipv6": False}) == "a\nno ipv6 forwarding\nb\n"
+    assert service.without_forwarding_lines(text, {"ipv4": True, "ipv6": False}) == text
+
+
+def test_the_first_file_of_a_node_that_does_not_forward() -> None:
+    """What FRR's first start and a reload read: between the head and everything else."""
+    first = service.first_config("a", "datacenter")
+    assert in_file(first, {"ipv4": False, "ipv6": False}) == (
+        "frr defaults datacenter\nhostname a\nlog syslog informational\nservice integrated-vtysh-config\n"
+        "no ipv6 forwarding\nno ip forwarding\n!\n"
+    )
 
 
 def test_unsaved_lines() -> None:

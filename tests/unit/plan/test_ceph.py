@@ -17,7 +17,7 @@ EXAMPLE = yaml.safe_load(
     (Path(__file__).resolve().parents[3] / "examples" / "ceph-l3" / "fabric.yml").read_text(encoding="utf-8")
 )
 
-# Per command the options known of pveceph(1), Proxmox VE 9, and cephadm(8), Ceph 19; not every page was compared.
+# Per command all options of pveceph(1), Proxmox VE 9, and those of cephadm and `ceph` that matter here.
 DOCUMENTED = {
     ("pveceph", "install"): {"--allow-experimental", "--repository", "--version"},
     ("pveceph", "init"): {"--cluster-network", "--disable_cephx", "--min_size", "--network", "--pg_bits", "--size"},
@@ -29,6 +29,8 @@ DOCUMENTED = {
         "--db_dev_size",
         "--encrypted",
         "--osds-per-device",
+        "--wal_dev",
+        "--wal_dev_size",
     },
     ("cephadm", "bootstrap"): {
         "--fsid",
@@ -90,6 +92,19 @@ def test_a_ceph_node_forwards_nothing_and_others_do() -> None:
     assert plan()["tor01"]["underlay"]["sysctl"]["net.ipv6.conf.all.forwarding"] == "1"
 
 
+def test_frr_says_of_forwarding_what_the_sysctls_say() -> None:
+    """Else a reload of FRR would switch it on; where a node forwards, FRR has no say in it."""
+    assert plan()["ceph01"]["frr"]["config"]["forwarding"] == {"ipv4": False, "ipv6": False}
+    assert "forwarding" not in plan()["tor01"]["frr"]["config"]
+    assert "forwarding" not in plan(functions=("ceph", "proxmox"))["ceph01"]["frr"]["config"]
+    data = copy.deepcopy(EXAMPLE)
+    data["nodes"]["ceph01"]["override"] = {"sysctl": {"net.ipv6.conf.all.forwarding": 1}}
+    data["nodes"]["tor01"]["override"] = {"sysctl": {"net.ipv4.ip_forward": 0}}
+    nodes = planner.plan(data).nodes
+    assert nodes["ceph01"]["frr"]["config"]["forwarding"] == {"ipv4": False}
+    assert nodes["tor01"]["frr"]["config"]["forwarding"] == {"ipv4": False}
+
+
 def test_in_the_twin_disks_are_files_and_packages_make_the_cluster() -> None:
     node = plan(twin=True, functions=("ceph", "proxmox"), deploy="pveceph")["ceph01"]
     assert node["ceph"]["deploy"] == "packages"
@@ -133,7 +148,19 @@ def test_cephadm_does_everything_from_the_first_node() -> None:
     calls = [" ".join(argv) for argv in argvs(nodes, "ceph01")]
     fsid = nodes["ceph01"]["ceph"]["fsid"]
     assert calls[0] == f"cephadm bootstrap --fsid {fsid} --mon-ip 2001:db8:100::1 --skip-mon-network --skip-dashboard"
-    order = ["bootstrap", "config set", "host add", "apply mon", "add mon", "apply mgr", "add osd"]
+    # monitors are unmanaged before there is another host: cephadm would put them there by itself
+    order = ["bootstrap", "config set", "apply mon", "host add", "add mon", "apply mgr", "add osd"]
     places = [min(n for n, call in enumerate(calls) if words in call) for words in order]
     assert places == sorted(places)
     assert "ceph orch daemon add mon ceph02:[2001:db8:100::2]" in calls
+
+
+def test_cephadm_knows_what_is_done() -> None:
+    """As `orch ls --export` and `device ls-by-host` print it: neither another placement nor another disk will do."""
+    calls = {" ".join(call["argv"][4:]): call for call in plan(deploy="cephadm")["ceph01"]["ceph"]["calls"]}
+    managers = calls["orch apply mgr --placement=ceph01,ceph02,ceph03"]["contains"]
+    assert managers in "service_name: mgr\nplacement:\n  hosts:\n  - ceph01\n  - ceph02\n  - ceph03"
+    assert managers not in "service_name: mgr\nplacement:\n  count: 2"
+    disk = calls["orch daemon add osd ceph02:/dev/sdb"]["contains"]
+    assert disk in "DEVICE         DEV  DAEMONS  EXPECTED FAILURE\nQEMU_HARDDISK  sdb  osd.1"
+    assert disk not in "DEVICE         DEV   DAEMONS  EXPECTED FAILURE\nQEMU_HARDDISK  sdba  osd.1"

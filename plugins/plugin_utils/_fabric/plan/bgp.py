@@ -21,7 +21,7 @@ from ..numbers import (
     RA_INTERVAL_MS,
     RELEASE_LINES,
 )
-from . import evpn, extension_policy, gateway, guests, policy, reflectors
+from . import evpn, extension_policy, gateway, guests, policy, reflectors, underlay
 from .sessions import Session
 
 _LOCAL = NAME_PREFIX + "local"  # as-path list: routes that begin here
@@ -71,6 +71,7 @@ def frr_config(fabric: Fabric, node: Node, sessions: list[Session]) -> dict[str,
         ],
         "bfd_profiles": _bfd_profiles(fabric, sessions, upstreams),
         "instances": [_instance(fabric, node, sessions, upstreams)],
+        "forwarding": underlay.not_forwarded(fabric, node),
         "raw_lines": [*RELEASE_LINES.get(node.release, ()), *node.frr_lines],
     }
     return {key: value for key, value in config.items() if value}

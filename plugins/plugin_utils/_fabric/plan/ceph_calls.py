@@ -4,8 +4,8 @@
 
 """The calls that make a cluster by Proxmox' `pveceph` or by `cephadm`, in order, each with how it is known to be done.
 
-After pveceph(1) of Proxmox VE 9 and cephadm(8) of Ceph 19. Neither runs in the twin, and not every option was
-compared with these pages yet.
+Compared with pveceph(1) of Proxmox VE 9, with cephadm(8), cephadm's table of options, the manual's page on monitors and
+the orchestrator's code (Ceph 17 to 20): docs/guides/ceph.md says what of it. Neither program runs in the twin.
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ def _exists(path: str) -> list[str]:
 
 
 def _pveceph(plan: Ceph, node: Node) -> list[dict[str, Any]]:
-    """The addresses are said: Proxmox looks for the one address in the network, and a node may have several."""
+    """The addresses are said: Proxmox looks for the one address in the network, and a node may have several.
+
+    `init` also sets the cluster network to `--network` where no other is given; the identity of the cluster is its own
+    choice. The first `mon create` sets the two ms_bind_* by its address, and makes that node's manager as well.
+    """
     found = [
         _call(["pveceph", "install", "--repository", "no-subscription"], _exists("/usr/bin/ceph-mon"), stdin="y\n")
     ]
@@ -56,8 +60,10 @@ def _pveceph(plan: Ceph, node: Node) -> list[dict[str, Any]]:
 def _cephadm(plan: Ceph, node: Node) -> list[dict[str, Any]]:
     """Everything from the first node.
 
-    cephadm tells a host's networks from its interfaces' prefixes, and a /128 on lo is in none: so it is told to leave
-    the monitors' network alone, and each monitor's address is said.
+    cephadm tells a host's networks from the routes of its interfaces, and a /128 on lo is in none: so it is told to
+    leave the monitors' network alone (`--skip-mon-network` sets none, whatever cephadm(8) says of it), and each
+    monitor's address is said. It would put monitors on hosts as they are added, so that is switched off first. It sets
+    ms_bind_ipv6 by the address, and leaves ms_bind_ipv4 on.
     """
     if node.name != plan.monitors[0]:
         return []
@@ -79,9 +85,6 @@ def _cephadm(plan: Ceph, node: Node) -> list[dict[str, Any]]:
         _config("global", "ms_bind_ipv4", str(plan.family == "ipv4").lower()),
         _config("global", "ms_bind_ipv6", str(plan.family == "ipv6").lower()),
     ]
-    for name, address in plan.addresses.items():
-        listed = [*_CEPH, "orch", "host", "ls", "--format", "json"]
-        found.append(_call([*_CEPH, "orch", "host", "add", name, address], listed, f'"hostname": "{name}"'))
     found.append(
         _call(
             [*_CEPH, "orch", "apply", "mon", "--unmanaged"],
@@ -89,24 +92,26 @@ def _cephadm(plan: Ceph, node: Node) -> list[dict[str, Any]]:
             "unmanaged: true",
         )
     )
+    for name, address in plan.addresses.items():
+        listed = [*_CEPH, "orch", "host", "ls", "--format", "json"]
+        found.append(_call([*_CEPH, "orch", "host", "add", name, address], listed, f'"hostname": "{name}"'))
     for name in plan.monitors[1:]:
         listed = [*_CEPH, "mon", "dump", "--format", "json"]
         add = [*_CEPH, "orch", "daemon", "add", "mon", f"{name}:{_bracketed(plan.addresses[name])}"]
         found.append(_call(add, listed, f'"name":"{name}"'))
-    placement = ",".join(plan.managers)
     found.append(
         _call(
-            [*_CEPH, "orch", "apply", "mgr", f"--placement={placement}"],
+            [*_CEPH, "orch", "apply", "mgr", f"--placement={','.join(plan.managers)}"],
             [*_CEPH, "orch", "ls", "mgr", "--export"],
-            plan.managers[-1],
+            "\n".join(["hosts:", *(f"  - {name}" for name in plan.managers)]),
         )
     )
     for name, disks in plan.osds.items():
         for disk in disks:
             listed = [*_CEPH, "device", "ls-by-host", name]
-            found.append(
-                _call([*_CEPH, "orch", "daemon", "add", "osd", f"{name}:{disk}"], listed, disk.rpartition("/")[2])
-            )
+            # a column of its own: sdb is not sdba
+            device = f" {disk.rpartition('/')[2]} "
+            found.append(_call([*_CEPH, "orch", "daemon", "add", "osd", f"{name}:{disk}"], listed, device))
     return found
 
 

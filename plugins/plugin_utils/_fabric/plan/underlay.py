@@ -13,6 +13,8 @@ from ..model import End, Fabric, Link, Node
 from ..numbers import NEIGHBOUR_LIMITS, ROUTE_PROTOCOLS, ROUTE_TABLES
 from . import policy
 
+_FORWARDING = {"ipv4": "net.ipv4.ip_forward", "ipv6": "net.ipv6.conf.all.forwarding"}
+
 
 def loopback(fabric: Fabric, node: Node) -> dict[str, Any]:
     """The interface and its addresses; what the node does not have is missing, a family as well as `more`."""
@@ -81,11 +83,17 @@ def _forwards(fabric: Fabric, node: Node) -> bool:
     return fabric.ceph is None or node.functions != ("ceph",)
 
 
+def not_forwarded(fabric: Fabric, node: Node) -> dict[str, bool]:
+    """Families that the node's kernel shall not forward, as frr_bgp has them: without a line of its own for each, FRR
+    switches forwarding on at a reload. Empty on other nodes, whose FRR has no say in it."""
+    settings = {**_sysctl([], True, forwards=_forwards(fabric, node)), **node.sysctl}
+    return {family: False for family, key in _FORWARDING.items() if settings[key] == "0"}
+
+
 def _sysctl(interfaces: list[str], twin: bool, forwards: bool) -> dict[str, str]:
     """Linux with routes from BGP; keys as sysctl.d wants them."""
     settings = {
-        "net.ipv4.ip_forward": str(int(forwards)),
-        "net.ipv6.conf.all.forwarding": str(int(forwards)),
+        **dict.fromkeys(_FORWARDING.values(), str(int(forwards))),
         # hash over ports, too: otherwise all traffic between two loopbacks takes one uplink
         "net.ipv4.fib_multipath_hash_policy": "1",
         "net.ipv6.fib_multipath_hash_policy": "1",
