@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from datetime import date
 from pathlib import Path
 
@@ -29,5 +30,5 @@ def record(part: str, name: str, figure: str, runs: int, how: str) -> None:
     place = RESULTS / "figures" / part
     place.mkdir(parents=True, exist_ok=True)
     row = {"name": name, "figure": figure, "runs": runs, "how": how, "date": date.today().isoformat()}
-    file = place / f"{name.replace(',', '').replace(' ', '-')}.json"
+    file = place / (re.sub("[ /]", "-", name.replace(",", "")) + ".json")
     file.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")

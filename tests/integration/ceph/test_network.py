@@ -74,7 +74,7 @@ def test_what_would_restart(ceph: Ceph, conf: str) -> None:
 
 BAD: list[tuple[dict[str, Any], str]] = [
     (
-        {"public_network": ["2001:db8:dead::/64"]},
+        {"public_network": ["2001:db8:dead::/64"], "mon_host": ["2001:db8:dead::1"]},
         (
             "public_network: this node has no address in 2001:db8:dead::/64, only 2001:db8:100::2, "
             "2001:db8:200::2; its "
