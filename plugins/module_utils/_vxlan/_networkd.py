@@ -72,9 +72,9 @@ def _port(vxlan: Link) -> str:
 
 
 def _addresses(link: Link) -> str:
-    """No look for duplicates: the next node has the gateway's address too. No broadcast address, as in the kernel's state
-    that this agrees with; where systemd 252 would add one to an address that is there, it goes round in its queue of
-    requests until it gives up ("Numerical result out of range").
+    """No look for duplicates: the next node has the gateway's address too. No broadcast address, as in the kernel's
+    state that this agrees with; where systemd 252 would add one to an address that is there, it goes round in its
+    queue of requests until it gives up ("Numerical result out of range").
     """
     text = ""
     for address in link.addresses:

@@ -23,8 +23,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     without = []
     if extension.get("transport", "direct") == "direct":
         without.append("core")
+    if extension.get("transport") != "ssh":
+        without.append("ssh")
     if not extension.get("learn"):
-        without += ["learned", "not_allowed", "moves"]
+        without += ["learned", "not_allowed", "device_moves"]
     items[:] = [item for item in items if not any(word in item.name for word in without)]
 
 

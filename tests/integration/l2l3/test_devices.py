@@ -186,7 +186,7 @@ def test_a_device_moves(lab: Lab, address: str) -> None:
     print(f"\nmove, IPv{family}: {figure}")
     record(
         "l2-over-l3",
-        f"move ipv{family}",
+        f"move ipv{family} {lab.extension.get('transport', 'direct')}",
         figure,
         RUNS,
         "a learned device moves to another router; UDP echo each 10 ms from 2 devices",
@@ -194,9 +194,18 @@ def test_a_device_moves(lab: Lab, address: str) -> None:
     assert max(gaps) <= 300 + 2 * max(late)
 
 
+def _learned_routes(lab: Lab, edge: str) -> list[str]:
+    shown = lab.fabric.ask(edge, "ip route show proto bgp; ip -6 route show proto bgp")
+    return [line for line in shown.splitlines() if line.split()[0] in (LEARNED4, LEARNED6, "20.0.0.202")]
+
+
 def test_the_second_run_moves_nothing_and_no_neighbour_flaps(lab: Lab) -> None:
     for edge in lab.edges:  # what an earlier test had learned goes by itself, and would be seen
         lab.fabric.wait(f"{edge} has forgotten all", lambda edge=edge: not lab.learned(edge), 30)
+    for edge in lab.edges:  # and what the others say of it comes after that
+        lab.fabric.wait(
+            f"{edge} has no route to a learned device", lambda edge=edge: not _learned_routes(lab, edge), 30
+        )
     for edge in lab.edges:
         lab.fabric.ask(edge, "ip -ts monitor neigh route >/run/monitor.log 2>&1 & echo $! >/run/monitor.pid")
     play = lab.fabric.play("site")

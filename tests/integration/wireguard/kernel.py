@@ -49,16 +49,16 @@ class KernelMachine:
     def _unplug(self) -> None:
         """The kernel's state goes, as it would with the machine's power."""
         self.shell(
-            "for p in $(ip netns pids far 2>/dev/null); do kill -9 $p; done; pkill -9 -x ping;"
+            "for p in $(ip netns pids far 2>/dev/null); do kill -9 $p; done; kill -9 $(cat /run/prober);"
             "ip netns del far 2>/dev/null;"
             "for l in $(ip -o link show type wireguard | cut -d: -f2); do ip link del $l; done;"
-            "for l in up0 up1; do ip link del $l 2>/dev/null; done;"
+            "for l in up0 up1 x0; do ip link del $l 2>/dev/null; done;"
             "for f in 4 6; do for p in $(ip -$f rule | cut -d: -f1 | grep -vE '^(0|32766|32767)$');"
             " do ip -$f rule del pref $p; done;"
             " ip -$f route flush table 110; ip -$f route flush proto 213;"
             " ip -$f route flush table all type blackhole;"
             " ip -$f route flush table all type unreachable; done 2>/dev/null;"
-            "rm -rf /run/wireguard /run/probes* /run/done* /run/stop /run/calls; true",
+            "rm -rf /run/wireguard /run/prober* /run/probes* /run/done /run/stop /run/calls; true",
             check=False,
         )
 

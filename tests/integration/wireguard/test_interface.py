@@ -179,8 +179,7 @@ def test_not_for_the_next_boot(lab: Lab) -> None:
     assert lab.peers(peers, persist=False)["changed"]
     assert not lab.peers(peers, persist=False)["changed"]
     assert "10.78.0.0/24 dev wg0" in lab.shell("ip route show proto 213")
-    lab.shell(f"kill -9 {lab.daemon()}")
-    until("the death of wg0", lambda: "wg0" not in lab.machine.state(), 5)
+    lab.lose_device()
     assert lab.hub(persist=False)["public_key"] == made["public_key"]
     assert lab.interface(state="absent", persist=False)["changed"]
     lab.boot()
@@ -233,12 +232,12 @@ def test_an_interface_of_somebody_else_is_taken_over_with_its_key_and_peers(lab:
     assert lab.interface(name="wg1")["public_key"] == there
 
 
-LISTENER = "import socket, time; s = socket.socket(socket.AF_INET, 2); s.bind(('127.0.0.1', 4789)); time.sleep(30)"
+LISTENER = "import socket, time; s = socket.socket(socket.AF_INET, 2); s.bind(('127.0.0.1', 4789)); time.sleep(300)"
 REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "name: 'up0' is there, but it is no WireGuard interface (its kind is veth)": ({"name": "up0"}, ""),
     "listen_port: UDP port 4789 is in use by something else on this node": (
         {"listen_port": 4789},
-        f'python3 -c "{LISTENER}" >/dev/null 2>&1 </dev/null & sleep 0.5',
+        f'python3 -c "{LISTENER}" >/dev/null 2>&1 </dev/null & echo $! >/run/listener',
     ),
     "mtu: 1441 is too large: no interface of this node carries more than 'up0', 1500, and WireGuard takes 60 "
     "over IPv4 and 80 over IPv6": ({"mtu": 1441}, ""),
@@ -253,11 +252,14 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
 def test_refusals_touch_nothing(lab: Lab) -> None:
     for words, (options, setting) in REFUSALS.items():
         lab.shell(setting)
+        if setting:
+            until("the listener", lambda: lab.shell("ss -Hlnu 'sport = :4789'"), 60)
         before, files = lab.kernel(), lab.files()
         for check in (True, False):
             refused = lab.interface(check=check, **options)
             assert refused.get("msg") == words
         assert (lab.kernel(), lab.files()) == (before, files), words
+    lab.shell("kill $(cat /run/listener)")
 
 
 def test_an_mtu_that_the_way_to_a_peer_does_not_carry(lab: Lab) -> None:
