@@ -75,6 +75,7 @@ LABS = (
     live("proxmox", "tests/integration/proxmox"),
     live("edge-links", "tests/integration/edge_links/test_edge_links.py"),
     live("nft-rules", "tests/integration/nft_rules"),
+    live("interop", "tests/integration/interop", "-k", "not hangs"),  # half a minute of waiting: make accept
 )
 
 # Root: one at a time, since each brings machines of its own up on the same two cores. Ceph and Layer 2 over Layer 3
@@ -163,6 +164,8 @@ ACCEPT = {
     "ceph": all_on("ceph", CEPH, "ceph"),
     "l2-over-l3": (
         full("edge-links", f"{TESTS}/edge_links"),
+        full("interop", f"{TESTS}/interop"),
+        *all_on("devices-changes", DEVICES, "l2l3_changes"),
         *(
             step
             for name in ("fabric", "wireguard.fabric", "ssh.fabric", "direct.fabric")

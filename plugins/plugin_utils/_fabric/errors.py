@@ -407,7 +407,10 @@ RULES: dict[str, tuple[str, str]] = {
     # subnet extensions
     "extension_unknown_node": ("no node '{node}'", "Use one of {known}"),
     "extension_not_edge": ("node '{node}' is not an edge router", "Add edge to its functions, or remove it here"),
-    "extension_unmanaged": ("node '{node}' is not managed", "Use a managed node: it answers for the devices of others"),
+    "extension_unmanaged": (
+        "node '{node}' is not managed, so it is given neither routes nor keys",
+        "Use a managed node, or 'control_plane: bgp' with the transport direct, vxlan or gre",
+    ),
     "extension_with_guests": (
         "node '{node}' runs guests with addresses of their own",
         "Use another node: its agent serves either guests or devices",

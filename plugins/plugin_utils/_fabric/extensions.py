@@ -18,6 +18,8 @@ from .model import End, Fabric, Link
 from .numbers import EXTENSION_ID_MAXIMUM
 
 _NAMES = {"ipv4": "IPv4", "ipv6": "IPv6"}
+# The ends of such a tunnel tell each other their keys while the roles run.
+_NEEDS_KEYS = ("wireguard", "ssh")
 
 
 def read_extensions(data: dict[str, Any], fabric: Fabric, problems: Problems) -> tuple[Extension, ...]:
@@ -89,7 +91,7 @@ def _check_edges(extension: Extension, path: Path, fabric: Fabric, problems: Pro
             problems.add("extension_unknown_node", here, node=name, known=", ".join(sorted(fabric.nodes)))
         elif "edge" not in node.functions:
             problems.add("extension_not_edge", here, node=name)
-        elif not node.managed:
+        elif not node.managed and (not extension.bgp or extension.transport in _NEEDS_KEYS):
             problems.add("extension_unmanaged", here, node=name)
         elif fabric.has_guests(node):
             problems.add("extension_with_guests", here, node=name)
