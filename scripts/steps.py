@@ -75,7 +75,6 @@ LABS = (
     live("proxmox", "tests/integration/proxmox"),
     live("edge-links", "tests/integration/edge_links/test_edge_links.py"),
     live("nft-rules", "tests/integration/nft_rules"),
-    live("interop", "tests/integration/interop", "-k", "not hangs"),  # half a minute of waiting: make accept
 )
 
 # Root: one at a time, since each brings machines of its own up on the same two cores. Ceph and Layer 2 over Layer 3
