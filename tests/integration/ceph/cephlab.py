@@ -108,6 +108,9 @@ class Ceph(Fabric):
     def bench(self, node: str, name: str, slice_s: int = 10) -> Iterator[Bench]:
         """Writes of 64 KiB, one at a time, in slices with a client each, until the block ends."""
         bench, stop, failures = Bench(), threading.Event(), []
+        # what a test that failed has left
+        rados = f"rados -p {POOL}"
+        self.ask(node, f"! {rados} ls | grep -q benchmark_data || {rados} cleanup --prefix benchmark_data")
 
         def work() -> None:
             number = 0
