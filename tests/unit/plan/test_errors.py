@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.routed.fabric.plugins.plugin_utils._fabric import duplicates, errors, planner
+from ansible_collections.routed.fabric.plugins.plugin_utils._fabric.texts import layer2, machines, outside, underlay
 
 CASES = sorted((Path(__file__).parent / "errors").glob("*.yml"))
 
@@ -68,3 +69,9 @@ def test_a_missing_library_is_named_with_its_command(library, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, library, None)
     with pytest.raises(errors.MissingLibrary, match=f"pip install {library}"):
         planner.plan(yaml.safe_load((CASES[0].parent / "repeated.yml").read_text()))
+
+
+def test_no_rule_is_written_twice() -> None:
+    """The table is put together from parts by subject; a code in two of them would lose one of its texts."""
+    parts = [part.RULES for part in (layer2, machines, outside, underlay)]
+    assert sum(len(part) for part in parts) == len(errors.RULES)
