@@ -132,6 +132,8 @@ class Handover:
             watch.silent_since = watch.silent_since or asked_at
             if asked_at - watch.silent_since < HELD_AT_MOST_S:
                 return
+        else:
+            watch.silent_since = None
         agent.held[watch.vmid] = answer is not None and answer.status == "prelaunch"
         agent.evaluate(agent.keys_of.get(watch.vmid, ()))
 
